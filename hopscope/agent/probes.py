@@ -1,0 +1,118 @@
+"""The ladder: which programs measure what on this kernel, chosen by trying them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hopscope.edges.model import Probe
+from hopscope.libbpf import LibbpfError, btf_func_args, trial
+
+OBJECT = Path(__file__).parent.parent / "bpf" / "hopscope.x86.o"
+
+ALWAYS = (
+    "on_state",
+    "on_destroy",
+    "on_fork",
+    "on_exec",
+    "on_exit",
+    "prime",
+    "refresh",
+)
+"""Programs that nothing works without."""
+
+OPTIONAL = {
+    "on_send_reset": "reset",
+    "on_receive_reset": "reset",
+    "on_retransmit_synack": "retransmit",
+    "on_drop": "drop",
+}
+"""Programs that a metric is lost without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way of seeing reads and writes. `timers` are attached only while times are taken."""
+
+    name: str
+    counters: tuple[str, ...]
+    timers: tuple[str, ...]
+    hook: str
+    time: str  # "time_ns" or "call_ns": what its durations mean
+
+
+RUNGS = (
+    Rung(
+        "L2",
+        ("on_send_length", "on_recv_length"),
+        ("on_sendmsg_locked", "on_copy_datagram"),
+        "tracepoints sock_send_length, sock_recv_length",
+        "time_ns",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, and why not the rest."""
+
+    rung: Rung
+    optional: tuple[str, ...]
+    refused: Mapping[str, str]
+    rodata: Mapping[str, int]
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """All programs to load."""
+        return (*ALWAYS, *self.optional, *self.rung.counters, *self.rung.timers)
+
+
+def rodata() -> dict[str, int]:
+    """What this kernel's type information says and the programs need to know before they are loaded."""
+    arguments = btf_func_args("btf_trace_kfree_skb")
+    return {"kfree_skb_args": arguments - 1 if arguments else 2}
+
+
+def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
+    """The first rung all of whose programs load and attach.
+
+    Raises LibbpfError when none does, with each rung's reason.
+    """
+    constants = rodata()
+    refused: dict[str, str] = {}
+
+    def works(program: str) -> bool:
+        error = trial(path, program, constants)
+        if error is not None:
+            refused[program] = str(error)
+        return error is None
+
+    for program in ALWAYS:
+        if not works(program):
+            raise LibbpfError(f"this kernel refuses {program}, which everything needs: {refused[program]}")
+    optional = tuple(program for program in OPTIONAL if works(program))
+    for rung in RUNGS:
+        if (only is None or rung.name == only) and all([works(program) for program in rung.counters + rung.timers]):
+            return Choice(rung, optional, refused, constants)
+    reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
+    raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
+
+
+def describe(choice: Choice) -> dict[str, Probe]:
+    """The chosen probe of each metric, for `probes` in the JSON."""
+    always = {
+        "connect": "tracepoint inet_sock_set_state",
+        "accept": "tracepoint inet_sock_set_state",
+        "close": "tracepoints inet_sock_set_state, tcp_destroy_sock",
+        "retransmit": "the connection's own total_retrans",
+    }
+    probes = {name: Probe("all", hook) for name, hook in always.items()}
+    for name in ("write", "read", "write_rtt"):
+        probes[name] = Probe(choice.rung.name, choice.rung.hook)
+    for program, name in OPTIONAL.items():
+        if program in choice.optional and name not in probes:
+            probes[name] = Probe("all", "tracepoint " + program)
+        elif program not in choice.optional:
+            probes[name] = Probe(None, None, choice.refused[program])
+    return probes

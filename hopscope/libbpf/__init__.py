@@ -1,0 +1,9 @@
+"""Thin ctypes binding of libbpf: objects, maps, programs, links, ring buffers. Nothing here knows what they mean."""
+
+from hopscope.libbpf.kernel import btf_enum, btf_func_args
+from hopscope.libbpf.layouts import Layouts
+from hopscope.libbpf.library import LibbpfError
+from hopscope.libbpf.objects import Link, Map, Object, Program, trial
+from hopscope.libbpf.ring import RingBuffer
+
+__all__ = ["Layouts", "LibbpfError", "Link", "Map", "Object", "Program", "RingBuffer", "btf_enum", "btf_func_args", "trial"]
