@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 APT := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Werror -Ihopscope/bpf
 
-.PHONY: test bpf setup
+.PHONY: run test bpf setup
 setup: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml
@@ -23,3 +23,6 @@ hopscope/bpf/hopscope.x86.o: $(wildcard hopscope/bpf/*.c hopscope/bpf/*.h)
 test: setup bpf
 	@$(PY) -m ruff check hopscope tests
 	@$(PY) -m pytest -q tests
+
+run: setup bpf
+	@$(VENV)/bin/hopscope profile

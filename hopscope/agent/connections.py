@@ -147,7 +147,9 @@ class EdgeBook:
 class Ledger:
     """All live connections and the edges they belong to."""
 
-    def __init__(self, owner_of: Callable[[Connection], Owner | None], cause: Callable[[int], str] | None = None) -> None:
+    def __init__(
+        self, owner_of: Callable[[Connection], Owner | None], cause: Callable[[int], str] | None = None
+    ) -> None:
         self._owner_of = owner_of
         self._cause = cause or (lambda error: _CAUSES.get(error, f"errno {error}"))
         self.live: dict[int, Connection] = {}
@@ -155,6 +157,8 @@ class Ledger:
         self.listeners: dict[int, Connection] = {}
         self._by_initiator: dict[tuple[bytes, int], list[Connection]] = {}
         self._recent: dict[tuple[int, int], Connection] = {}
+        self._leaving: list[Connection] = []
+        self._left: list[Connection] = []
 
     def learn(self, connection: Connection) -> None:
         """A connection seen for the first time, or one that a process claimed. Book it with `settle`."""
@@ -170,6 +174,19 @@ class Ledger:
             self.listeners[connection.index] = connection
         elif connection.role in (CLIENT, SERVER):
             self._by_initiator.setdefault(connection.initiator, []).append(connection)
+
+    def readdress(self, connection: Connection, local: bytes, port: int) -> None:
+        """The initiator's own address, which it gets only while it connects."""
+        self._unlist(connection)
+        connection.local, connection.local_port = local, port
+        self._by_initiator.setdefault(connection.initiator, []).append(connection)
+
+    def _unlist(self, connection: Connection) -> None:
+        ends = self._by_initiator.get(connection.initiator)
+        if ends and connection in ends:
+            ends.remove(connection)
+            if not ends:
+                del self._by_initiator[connection.initiator]
 
     def listener_owner(self, connection: Connection) -> Owner | None:
         """Whose listener accepted it: for a connection that no process has used yet."""
@@ -254,7 +271,13 @@ class Ledger:
             for flag, sender in _RESETS.items():
                 if connection.flags & flag and not connection.flags & FAILED:
                     side.resets[sender] += 1
-        self.forget(connection)
+        self._leaving.append(connection)
+
+    def forget_left(self) -> None:
+        """Once a tick: drops the connections that closed before the last one; their other end may still ask for them."""
+        for connection in self._left:
+            self.forget(connection)
+        self._left, self._leaving = self._leaving, []
 
     def book_open(self, connection: Connection, side: Side, times: dict[str, int]) -> None:
         """Books the opening, once, when it was seen."""
@@ -274,11 +297,7 @@ class Ledger:
         if self.live.get(connection.index) is connection:
             del self.live[connection.index]
         self.listeners.pop(connection.index, None)
-        ends = self._by_initiator.get(connection.initiator)
-        if ends and connection in ends:
-            ends.remove(connection)
-            if not ends:
-                del self._by_initiator[connection.initiator]
+        self._unlist(connection)
 
     def get(self, index: int, generation: int) -> Connection | None:
         """The connection that (slot, generation) names, when it is known."""

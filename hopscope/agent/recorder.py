@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,14 @@ class Recorder:
         self._exec, self._process = layouts.dtype("exec_record"), layouts.dtype("process_record")
         self._hello = layouts.dtype("hello_record")
         self._kinds = layouts.enum("record_kind")
-        self._protocols = {value: name for name, value in layouts.enum("protocol").items()}
+        self.protocols = {value: name for name, value in layouts.enum("protocol").items()}
         count = limits.slots + OVERFLOW_SLOTS
         self._maps = [maps[name].mmap() for name in ("slots", "connections", "rows")]
         self.slots = Slots(self._maps[0], self._slot, self._maps[1], self._connection, count)
         self.rows = Rows(self._maps[2], layouts.dtype("row"), limits.rows)
         for row in range(1, limits.rows):
             maps["free_rows"].push(row.to_bytes(4, "little"))
+        self.hertz = 250
         self._ring = RingBuffer(maps["ring"])
         self._row_side: dict[int, tuple[Side, Connection]] = {}
         self._reasons = {value: name for name, value in btf_enum("skb_drop_reason").items()}
@@ -121,33 +122,37 @@ class Recorder:
         closed = self._sort_records(records)
         new, flagged, moves = self.slots.scan()
         self._learn(new)
-        for index, connection in closed:
-            self.ledger.learn(connection) if self.ledger.get(index, connection.generation) is None else None
+        for connection, _ in closed:
+            if self.ledger.get(connection.index, connection.generation) is None:
+                self.ledger.learn(connection)
         self._settle(new, flagged)
         self._book_moves(moves)
         self._book_live()
-        for record in (r for r in records if self._kind(r) == self._kinds["RECORD_CLOSED"]):
-            self._close(np.frombuffer(record, self._closed, 1)[0])
+        for _, record in closed:
+            self._close(record)
         self._book_times()
         self._book_drops()
         self._free_finished()
+        self.ledger.forget_left()
         self.processes.forget()
 
     def _kind(self, record: bytes) -> int:
         return int.from_bytes(record[:4], "little")
 
-    def _sort_records(self, records: Iterable[bytes]) -> list[tuple[int, Connection]]:
+    def _sort_records(self, records: Iterable[bytes]) -> list[tuple[Connection, Any]]:
         closed = []
         kinds = self._kinds
         for record in records:
             kind = self._kind(record)
             if kind == kinds["RECORD_CLOSED"]:
                 r = np.frombuffer(record, self._closed, 1)[0]
-                closed.append((int(r["index"]), self._connection_of(int(r["index"]), r["slot"], r["connection"])))
+                closed.append((self._connection_of(int(r["index"]), r["slot"], r["connection"]), r))
             elif kind == kinds["RECORD_EXEC"]:
                 self.processes.observe_exec_record(np.frombuffer(record, self._exec, 1)[0])
             elif kind in (kinds["RECORD_FORK"], kinds["RECORD_EXIT"]):
-                self.processes.observe_process_record(kind == kinds["RECORD_FORK"], np.frombuffer(record, self._process, 1)[0])
+                self.processes.observe_process_record(
+                    kind == kinds["RECORD_FORK"], np.frombuffer(record, self._process, 1)[0]
+                )
         return closed
 
     def _connection_of(self, index: int, slot: Any, cold: Any) -> Connection:
@@ -284,15 +289,20 @@ class Recorder:
     def take_window(self) -> list[EdgeBook]:
         """The edges since the last call."""
         books = self.ledger.take_window()
-        self._row_side = {
-            row: (side.edge.side(side.role), c) for row, (side, c) in self._row_side.items()
-        }
+        self._row_side = {row: (side.edge.side(side.role), c) for row, (side, c) in self._row_side.items()}
         return books
+
+    def queue(self, listener: Connection) -> tuple[int, int, int]:
+        """Accept queue of a listener: length, limit, overflows."""
+        truths = self.slots.cold["truths"][listener.index]
+        return int(truths["accept_queue"]), int(truths["accept_queue_limit"]), int(truths["overflows"])
 
     def lost(self) -> dict[str, int]:
         """What each queue, ring and table could not take, since the start."""
         bss = self._object.bss
-        return {name: int(bss[name]) for name in ("lost_rows", "lost_drops", "lost_initiators", "overflowed", "uncounted")}
+        return {
+            name: int(bss[name]) for name in ("lost_rows", "lost_drops", "lost_initiators", "overflowed", "uncounted")
+        }
 
     def close(self) -> None:
         """Detaches and unloads everything; twice is harmless."""
@@ -302,6 +312,3 @@ class Recorder:
         self._links = []
         self._refresh.close()
         self._object.close()
-
-
-Resolver = Callable[[int], Any]

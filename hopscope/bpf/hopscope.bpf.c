@@ -3,4 +3,17 @@
 #include "lifecycle.bpf.h"
 #include "tracepoints.bpf.h"
 
+/* Keeps the types that only cross as bytes in the object's BTF. */
+union crossing {
+	struct closed_record closed;
+	struct exec_record exec;
+	struct hello_record hello;
+	struct drop_key drop;
+	enum record_kind kind;
+	enum protocol protocol;
+	enum role role;
+	enum connection_flag flag;
+};
+union crossing *crossing __attribute__((unused));
+
 char LICENSE[] SEC("license") = "GPL";

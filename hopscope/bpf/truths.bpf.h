@@ -35,7 +35,7 @@ static __always_inline void read_totals(struct truths *t, __u64 sk)
 static __always_inline void read_truths(struct truths *t, __u64 sk)
 {
 	t->srtt_us = BPF_CORE_READ(TP(sk), srtt_us) >> 3;
-	t->rttvar_us = BPF_CORE_READ(TP(sk), rttvar_us) >> 2;
+	t->rttvar_us = BPF_CORE_READ(TP(sk), mdev_us) >> 2;
 	t->min_rtt_us = BPF_CORE_READ(TP(sk), rtt_min.s[0].v);
 	t->segments_out = BPF_CORE_READ(TP(sk), segs_out);
 	t->retransmitted = BPF_CORE_READ(TP(sk), total_retrans);

@@ -6,4 +6,15 @@ from hopscope.libbpf.library import LibbpfError
 from hopscope.libbpf.objects import Link, Map, Object, Program, trial
 from hopscope.libbpf.ring import RingBuffer
 
-__all__ = ["Layouts", "LibbpfError", "Link", "Map", "Object", "Program", "RingBuffer", "btf_enum", "btf_func_args", "trial"]
+__all__ = [
+    "Layouts",
+    "LibbpfError",
+    "Link",
+    "Map",
+    "Object",
+    "Program",
+    "RingBuffer",
+    "btf_enum",
+    "btf_func_args",
+    "trial",
+]

@@ -15,7 +15,9 @@ _ENUM, _FUNC, _TYPEDEF = 6, 12, 8
 def _vmlinux() -> ctypes.c_void_p:
     btf = library().btf__load_vmlinux_btf()
     if not btf:
-        raise LibbpfError(f"this kernel has no type information ({Path('/sys/kernel/btf/vmlinux')}): CONFIG_DEBUG_INFO_BTF")
+        raise LibbpfError(
+            f"this kernel has no type information ({Path('/sys/kernel/btf/vmlinux')}): CONFIG_DEBUG_INFO_BTF"
+        )
     return ctypes.c_void_p(btf)
 
 

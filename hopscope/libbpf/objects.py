@@ -225,9 +225,7 @@ class Variables(Mapping[str, int]):
     def __getitem__(self, name: str) -> int:
         offset, size = self._section[name]
         step = min(size, 8)
-        return sum(
-            int.from_bytes(self._memory[at : at + step], "little") for at in range(offset, offset + size, step)
-        )
+        return sum(int.from_bytes(self._memory[at : at + step], "little") for at in range(offset, offset + size, step))
 
     def set(self, name: str, value: int) -> None:
         """Writes a variable."""

@@ -1,0 +1,1 @@
+"""What a line is: identity, its two halves, percentiles, state, label. Pure."""

@@ -1,0 +1,62 @@
+"""The log-linear histogram: 8 buckets per octave from 128 ns to 2^36 ns, one below, one above."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+LOWEST_OCTAVE, HIGHEST_OCTAVE, PER_OCTAVE = 7, 36, 8
+BUCKETS = 2 + PER_OCTAVE * (HIGHEST_OCTAVE - LOWEST_OCTAVE)
+FOREVER = (1 << 63) - 1
+Triple = tuple[int, int, int]
+
+
+def index_of(ns: int) -> int:
+    """The bucket that a duration falls into; the kernel computes the same."""
+    if ns < 1 << LOWEST_OCTAVE:
+        return 0
+    if ns >= 1 << HIGHEST_OCTAVE:
+        return BUCKETS - 1
+    log = ns.bit_length() - 1
+    return 1 + PER_OCTAVE * (log - LOWEST_OCTAVE) + ((ns >> (log - 3)) & 7)
+
+
+def bounds(index: int) -> tuple[int, int]:
+    """Lower bound (inclusive) and upper bound (exclusive) of a bucket, in ns. Raises IndexError."""
+    if not 0 <= index < BUCKETS:
+        raise IndexError(f"no bucket {index}")
+    if index == 0:
+        return 0, 1 << LOWEST_OCTAVE
+    if index == BUCKETS - 1:
+        return 1 << HIGHEST_OCTAVE, FOREVER
+    octave, part = divmod(index - 1, PER_OCTAVE)
+    step = 1 << (octave + LOWEST_OCTAVE - 3)
+    return (PER_OCTAVE + part) * step, (PER_OCTAVE + part + 1) * step
+
+
+def triples(buckets: Sequence[int]) -> tuple[Triple, ...]:
+    """The buckets that hold something, as (low_ns, high_ns, count)."""
+    return tuple((*bounds(index), int(count)) for index, count in enumerate(buckets) if count)
+
+
+def percentile(histogram: Iterable[Triple], share: float) -> float | None:
+    """The value in ns below which `share` (0 to 1) of the durations lie, interpolated in its bucket; None if empty."""
+    filled = sorted(histogram)
+    total = sum(count for _, _, count in filled)
+    if not total:
+        return None
+    wanted, below = share * total, 0
+    for low, high, count in filled:
+        if below + count >= wanted:
+            high = low * 2 if high == FOREVER else high
+            return low + (high - low) * max(0.0, wanted - below) / count
+        below += count
+    return float(filled[-1][1])
+
+
+def merge(first: Iterable[Triple], second: Iterable[Triple]) -> tuple[Triple, ...]:
+    """Both histograms in one."""
+    counts: dict[tuple[int, int], int] = {}
+    for part in (first, second):
+        for low, high, count in part:
+            counts[low, high] = counts.get((low, high), 0) + count
+    return tuple((low, high, count) for (low, high), count in sorted(counts.items()))

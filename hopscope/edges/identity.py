@@ -1,0 +1,19 @@
+"""Ids: 64 bits over what makes a thing itself, stable over restarts."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+
+def _id(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def group_id(host: str, cgroup: str, executable: str, script: str = "") -> str:
+    """Id of a process group, 16 hex digits."""
+    return _id("group", host, cgroup, executable, script)
+
+
+def edge_id(client: str, server: str, port: int, transport: str = "tcp") -> str:
+    """Id of an edge between two keys (group ids or addresses), 16 hex digits."""
+    return _id("edge", client, server, str(port), transport)
