@@ -274,7 +274,7 @@ class Ledger:
         self._leaving.append(connection)
 
     def forget_left(self) -> None:
-        """Once a tick: drops the connections that closed before the last one; their other end may still ask for them."""
+        """Once a tick: drops the connections that closed before the last one; their other end may ask for them."""
         for connection in self._left:
             self.forget(connection)
         self._left, self._leaving = self._leaving, []

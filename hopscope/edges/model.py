@@ -139,11 +139,10 @@ class Profile:
                 data["host"],
                 Window(**data["window"]),
                 tuple(_read_edge(edge) for edge in data["edges"]),
-                tuple(Listener(_read_end(item["process"]), item["address"], item["queue"], item["limit"], item["overflows"])
-                      for item in data["listeners"]),
+                tuple(_read_listener(item) for item in data["listeners"]),
                 data["completeness"],
                 {name: Probe(p.get("rung"), p.get("hook"), p.get("why_not")) for name, p in data["probes"].items()},
-            )  # fmt: skip
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the profile is damaged: {error}") from error
 
@@ -173,6 +172,10 @@ def _edge(edge: Edge) -> dict[str, Any]:
 
 def _read_end(data: Mapping[str, Any]) -> End:
     return End(**{**data, "pids": tuple(data["pids"])})
+
+
+def _read_listener(data: Mapping[str, Any]) -> Listener:
+    return Listener(**{**data, "process": _read_end(data["process"])})
 
 
 def _read_side(data: Mapping[str, Any] | None) -> Side | None:

@@ -34,7 +34,23 @@ def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-_POINTERS = ["bpf_object__open_file", "bpf_object__next_program", "bpf_object__next_map", "bpf_program__attach", "bpf_program__name", "bpf_program__section_name", "bpf_map__name", "bpf_map__initial_value", "bpf_object__btf", "btf__raw_data", "btf__load_vmlinux_btf", "btf__type_by_id", "btf__name_by_offset", "bpf_program__attach_iter", "bpf_program__attach_perf_event"]
+_POINTERS = (
+    "bpf_object__open_file",
+    "bpf_object__next_program",
+    "bpf_object__next_map",
+    "bpf_program__attach",
+    "bpf_program__name",
+    "bpf_program__section_name",
+    "bpf_map__name",
+    "bpf_map__initial_value",
+    "bpf_object__btf",
+    "btf__raw_data",
+    "btf__load_vmlinux_btf",
+    "btf__type_by_id",
+    "btf__name_by_offset",
+    "bpf_program__attach_iter",
+    "bpf_program__attach_perf_event",
+)
 
 
 @cache

@@ -53,7 +53,7 @@ def read_facts(tgid: int) -> Facts | None:
     except OSError:
         return None
     try:
-        executable = os.readlink(base / "exe").removesuffix(" (deleted)")
+        executable = str((base / "exe").readlink()).removesuffix(" (deleted)")
     except OSError:
         executable = comm
     cgroup = max((line.split(":", 2)[2] for line in cgroups), key=len, default="/")
