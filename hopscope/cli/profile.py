@@ -1,73 +1,88 @@
-"""`hopscope profile`: one picture of this host, no server."""
+"""`hopscope profile`: one picture of this host."""
 
 from __future__ import annotations
 
-import sys
+import shutil
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-EXAMPLES = """
-\b
+from hopscope.cli import output, selection
+from hopscope.edges.model import Profile
+
+EPILOG = """\b
 Examples:
-  hopscope profile                        ten seconds of everything with TCP traffic
-  hopscope profile --duration 3 --name nginx
-  hopscope profile --pid 4711 --json > picture.json
+  hopscope profile                              ten seconds of everything that talks
+  hopscope profile --name nginx --duration 30   what nginx talks to
+  hopscope profile --port 5432 --json > db.json
+  hopscope profile --save before.json           see hopscope show, hopscope diff
+  hopscope profile -- curl -s http://localhost  a command, from first byte to exit
+
+Ctrl-C ends early and shows what was measured until then.
 """
 
 
-@click.command(epilog=EXAMPLES)
-@click.option("--duration", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds to look.")
-@click.option("--pid", type=int, multiple=True, help="Only edges of this process. May be repeated.")
-@click.option("--name", help="Only edges of processes whose name matches this regular expression.")
-@click.option("--port", type=click.IntRange(1, 65535), multiple=True, help="Only edges to this service port.")
-@click.option("--all", "all_", is_flag=True, help="Idle edges too.")
-@click.option("--self", "own", is_flag=True, help="hopscope's own traffic too.")
-@click.option("--json", "as_json", is_flag=True, help="The whole picture as JSON (docs/profile-json.md).")
-@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Keep the picture in this file.")
-def profile(
+@click.command(epilog=EPILOG)
+@click.option(
+    "--duration",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long.",
+)
+@selection.options
+@click.option("--times", type=click.Choice(["all", "windows", "off"]), default="all", show_default=True,
+              help="Time every call, some of the time, or none.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The profile as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="One row per edge.")
+@click.option("--parquet", type=click.Path(path_type=Path), callback=output.file, help="One row per edge, into a file.")
+@click.option("--save", type=click.Path(path_type=Path), callback=output.file, help="Keep it for show and diff.")
+@click.argument("run", nargs=-1, metavar="[-- COMMAND ...]", type=click.UNPROCESSED)
+def command(
     duration: float,
-    pid: tuple[int, ...],
-    name: str | None,
-    port: tuple[int, ...],
-    all_: bool,
-    own: bool,
+    times: str,
     as_json: bool,
+    as_csv: bool,
+    parquet: Path | None,
     save: Path | None,
+    run: tuple[str, ...],
+    **chosen: Any,
 ) -> None:
-    """Look at this host for a while and say who talked to whom."""
-    from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table
+    """Watch this host for a while and show which process talked to which.
 
+    Needs root, unless an agent runs already. Without a selection it shows what
+    has TCP traffic.
+    """
+    if as_json + as_csv + (parquet is not None) > 1:
+        raise click.UsageError("--json, --csv and --parquet exclude each other")
+    if run and shutil.which(run[0]) is None:
+        raise click.UsageError(f"there is no command {run[0]!r}; give its path after --")
+    if parquet is not None:
+        output.need_parquet()
+    arguments = (
+        selection.given(chosen) | ({"command": run} if run else {}) | ({"times": times} if times != "all" else {})
+    )
+    picture = _watched(duration, arguments)
+    if save is not None:
+        from hopscope import client
+
+        client.save(picture, save)
+    output.write(picture, as_json=as_json, as_csv=as_csv, parquet=parquet)
+
+
+def _watched(duration: float, arguments: dict[str, Any]) -> Profile:
     from hopscope import client
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("profile", total=1.0)
-        picture = client.profile(
-            duration,
-            pid=pid,
-            name=name,
-            port=port,
-            all=all_,
-            own=own,
-            progress=lambda part: bar.update(task, completed=part),
-        )
-    if save is not None:
-        client.save(picture, save)
-    if as_json:
-        click.echo(picture.to_json())
-        return
-    table = Table("client", "server", "label", "opened", "sent", "received", box=None)
-    for edge in picture.edges:
-        side = edge.client_side or edge.server_side
-        if side is None:
-            continue
-        sent, received = side.metrics["write"].bytes or 0, side.metrics["read"].bytes or 0
-        if edge.client_side is None:
-            sent, received = received, sent
-        client_name, server_name = (f"{end.process or ''} {end.address}".strip() for end in (edge.client, edge.server))
-        table.add_row(
-            client_name, server_name, edge.label, str(edge.connections.opened), f"{sent:,} B", f"{received:,} B"
-        )
-    Console().print(table)
+    console = Console(stderr=True)
+    if not console.is_terminal or "command" in arguments:
+        # A command's own output and a bar would overwrite each other.
+        return client.profile(duration, **arguments)
+    columns = (TextColumn("watching"), BarColumn(None), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+    bar = Progress(*columns, TextColumn("[dim]Ctrl-C: enough"), console=console, transient=True)
+    with bar:
+        task = bar.add_task("watching", total=1.0)
+        return client.profile(duration, progress=lambda share: bar.update(task, completed=share), **arguments)

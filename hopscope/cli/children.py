@@ -1,0 +1,80 @@
+"""The two halves as children of `hopscope run`: started, ended with it, and the server half without root."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+from hopscope.settings import ServerSettings, SettingsError
+
+PR_SET_PDEATHSIG = 1
+
+
+def start(half: str, arguments: list[str], log: IO[bytes] | None) -> subprocess.Popen[bytes]:
+    """Starts `hopscope agent` or `hopscope server`; what it says goes to `log`, or to our own stderr.
+
+    In a group of its own, so that Ctrl-C reaches only us and we end it in order.
+    """
+    call = [sys.executable, "-m", "hopscope.cli", half, "--child", *arguments]
+    return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+
+
+def stop(child: subprocess.Popen[bytes], seconds: float = 5) -> None:
+    """Ends a child: asks first, insists after `seconds`."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def end_with_parent() -> None:
+    """Has the kernel send us SIGTERM when our parent dies, even by kill -9. Call it after `become`, which clears it."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent or parent == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def become(settings: ServerSettings) -> None:
+    """Gives up root for `settings.user`, who gets the data folder and the socket's. Raises SettingsError."""
+    if os.geteuid() != 0 or settings.user is None:
+        return
+    try:
+        user = pwd.getpwnam(settings.user)
+    except KeyError as error:
+        raise SettingsError(
+            f"there is no user {settings.user!r}; useradd -r {settings.user}, or another --user"
+        ) from error
+    _hand_over(settings.data_dir, user)
+    if settings.socket is not None:
+        settings.socket.parent.mkdir(parents=True, exist_ok=True)
+        settings.socket.unlink(missing_ok=True)
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.environ["HOME"] = str(settings.data_dir)
+
+
+def _hand_over(folder: Path, user: pwd.struct_passwd) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+        if owner == 0 and not any(folder.iterdir()):
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            return
+    except OSError as error:
+        raise SettingsError(f"cannot prepare {folder}: {error.strerror}; choose another --data-dir") from error
+    if owner != user.pw_uid:
+        # Not taken over: a folder with something in it may be anybody's.
+        raise SettingsError(
+            f"{folder} is not {user.pw_name}'s; chown -R {user.pw_name} {folder}, or another --data-dir"
+        )

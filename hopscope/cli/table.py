@@ -1,0 +1,89 @@
+"""A profile as text: one line per edge, what is wrong, the listeners, how much was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from hopscope.cli import lines
+from hopscope.cli.figures import amount, shorten
+from hopscope.edges.model import Listener, Profile
+
+STYLES = {"failing": "bold red", "slow": "yellow"}
+
+
+def show(profile: Profile, console: Console) -> None:
+    """Prints a profile."""
+    width = console.width
+    console.print(Text(f"{profile.host}  {profile.window.start[:19]}Z  {profile.window.seconds:g} s"), soft_wrap=True)
+    found = lines.lines(profile.edges, profile.window.seconds)
+    if found:
+        for text in edges(found, width):
+            console.print(text, soft_wrap=True)
+    else:
+        console.print("No process had TCP traffic that was asked for; --all shows idle connections too.")
+    for text in troubles(found):
+        console.print(text)
+    if profile.listeners:
+        console.print()
+        for listener in sorted(profile.listeners, key=lambda it: (-it.overflows, -it.queue, it.address)):
+            console.print(_listener(listener), soft_wrap=True)
+    console.print()
+    for sentence in completeness(profile.completeness):
+        console.print(Text(sentence))
+    for metric, probe in profile.probes.items():
+        if probe.why_not:
+            console.print(Text(f"{metric} is not supported, because {probe.why_not}"))
+
+
+def edges(found: list[lines.Line], width: int) -> Iterator[Text]:
+    """Heading and lines of the table in `width` characters."""
+    label = max(lines.LABEL_WIDTH, *(len(it.edge.label) for it in found)) if width >= 100 else lines.LABEL_WIDTH
+    wish = max(len(lines.name(it.edge)) for it in found)
+    columns, room = lines.fitting(width, label, wish)
+    room = min(room, max(wish, 15))
+    heads = " ".join(f"{column.heading:>{column.width}}" for column in columns)
+    yield Text(f"{'CLIENT → SERVER':<{room}} {'LABEL':<{label}} {heads}", style="bold")
+    for it in found:
+        figures = " ".join(f"{lines.written(column, it):>{column.width}}" for column in columns)
+        name = f"{lines.name(it.edge, room):<{room}} {shorten(it.edge.label, label):<{label}}"
+        yield Text(f"{name} {figures}", style=STYLES.get(it.state.name, ""))
+
+
+def troubles(found: list[lines.Line]) -> Iterator[Text]:
+    """A sentence for each edge that is not healthy."""
+    for it in found:
+        if it.state.name != "healthy" and it.state.reasons:
+            yield Text(
+                f"{lines.name(it.edge)} is {it.state.name}: {'; '.join(it.state.reasons)}",
+                STYLES.get(it.state.name, ""),
+            )
+
+
+def _listener(listener: Listener) -> Text:
+    overflow = f", {amount(listener.overflows)} connections did not fit" if listener.overflows else ""
+    who = f"{lines.who(listener.process)} listens on {listener.address}"
+    return Text(
+        f"{who}: {listener.queue} of {listener.limit} waiting{overflow}", style="bold red" if listener.overflows else ""
+    )
+
+
+def completeness(seen: Mapping[str, Any]) -> list[str]:
+    """How much was seen, in sentences."""
+    parts = []
+    if "seconds_asked" in seen:
+        parts.append(f"{seen.get('seconds_recorded', 0):g} of {seen['seconds_asked']:g} seconds recorded")
+    if "connections" in seen:
+        parts.append(f"{seen.get('connections_own_slot', 0)} of {seen['connections']} connections in detail")
+    lost = {place: number for place, number in (seen.get("lost") or {}).items() if number}
+    parts.append("nothing lost" if not lost else "lost: " + ", ".join(f"{n} in {place}" for place, n in lost.items()))
+    sentences = ["Seen: " + "; ".join(parts) + "."]
+    not_traced = seen.get("not_traced") or {}
+    for who, why in not_traced.items() if isinstance(not_traced, Mapping) else ((it, None) for it in not_traced):
+        sentences.append(f"Not traced: {who}" + (f", because {why}" if why else ""))
+    known = {"seconds_asked", "seconds_recorded", "connections", "connections_own_slot", "lost", "not_traced"}
+    sentences += [f"{name.replace('_', ' ')}: {value}" for name, value in seen.items() if name not in known and value]
+    return sentences
