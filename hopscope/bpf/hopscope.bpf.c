@@ -1,7 +1,10 @@
 /* One object for all kernels: user space loads the programs that this kernel takes. */
+#include "refresh.bpf.h"
 #include "processes.bpf.h"
 #include "lifecycle.bpf.h"
 #include "tracepoints.bpf.h"
+#include "fentry.bpf.h"
+#include "syscalls.bpf.h"
 
 /* Keeps the types that only cross as bytes in the object's BTF. */
 union crossing {

@@ -80,6 +80,7 @@ struct sock {
 };
 
 struct inet_connection_sock {
+	const void *icsk_ulp_ops;
 	__u8 icsk_probes_out;
 };
 

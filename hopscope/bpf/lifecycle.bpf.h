@@ -5,7 +5,6 @@
 #define HOPSCOPE_LIFECYCLE_BPF_H
 
 #include "sock.bpf.h"
-#include "truths.bpf.h"
 
 const volatile __u32 kfree_skb_args = 3; /* skb, location[, reason[, rx_sk]] */
 
@@ -31,7 +30,7 @@ static __always_inline void forget_initiator(struct slot *s, struct connection *
 }
 
 /* Sends the last values and frees the slot; when the ring is full the slot waits for user space. */
-static __noinline int finish(__u64 sk, __u32 index)
+__noinline int finish(__u64 sk, __u32 index)
 {
 	struct connection *c = connection_at(index);
 	struct slot *s = slot_at(index);
@@ -41,13 +40,15 @@ static __noinline int finish(__u64 sk, __u32 index)
 		return 0;
 	if (c->role != ROLE_LISTENER)
 		read_truths(&c->truths, sk);
+	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		c->flags |= CONNECTION_LAYERED;
 	if (c->role == ROLE_CLIENT)
 		forget_initiator(s, c, index);
 	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 	if (!r) {
 		__sync_fetch_and_add(&lost_records[RECORD_CLOSED], 1);
 		c->flags |= CONNECTION_FINISHED;
-		*(volatile __u64 *)&s->sk = 2;
+		*(volatile __u64 *)&s->sk = SK_RESERVED;
 		return 0;
 	}
 	r->kind = RECORD_CLOSED;
@@ -60,7 +61,7 @@ static __noinline int finish(__u64 sk, __u32 index)
 	return 0;
 }
 
-static __noinline int finish_all(__u64 sk)
+__noinline int finish_all(__u64 sk)
 {
 	__u32 home = home_of(sk);
 
@@ -103,7 +104,23 @@ static __always_inline int starts_listening(__u64 sk)
 		return 0;
 	c->role = ROLE_LISTENER;
 	c->state = TCP_LISTEN;
+	if (!trace_all) {
+		struct listening_key key = { .netns = c->netns, .port = c->local_port };
+
+		bpf_map_update_elem(&listening, &key, &tgid, BPF_ANY);
+	}
 	return 0;
+}
+
+static __always_inline bool is_wanted(__u64 sk)
+{
+	struct listening_key key;
+
+	if (trace_all)
+		return true;
+	key.netns = BPF_CORE_READ(SK(sk), __sk_common.skc_net.net, ns.inum);
+	key.port = BPF_CORE_READ(SK(sk), __sk_common.skc_num);
+	return bpf_map_lookup_elem(&listening, &key);
 }
 
 /* A listener's child: nobody's until a process uses it. Its first RTT sample is the time from SYN-ACK to ACK. */
@@ -112,7 +129,7 @@ static __always_inline int child_established(__u64 sk)
 	struct connection *c;
 	long index;
 
-	if (!trace_all && find(sk, 0) < 0 && !is_tcp(sk))
+	if (!is_wanted(sk))
 		return 0;
 	index = enrol(sk, 0, CONNECTION_ESTABLISHED);
 	c = connection_at(index);
@@ -121,7 +138,6 @@ static __always_inline int child_established(__u64 sk)
 	c->role = ROLE_SERVER;
 	c->state = TCP_ESTABLISHED;
 	c->accept_ns = (__u64)(BPF_CORE_READ(TP(sk), srtt_us) >> 3) * 1000;
-	pair_with_initiator(c);
 	return 0;
 }
 

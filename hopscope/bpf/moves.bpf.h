@@ -82,7 +82,7 @@ static __noinline int sample_rtt(struct slot *s, __u64 sk)
 }
 
 /* Not at home: another place, a new connection, an overflow slot, or nothing of ours. */
-static __noinline long slow_index(__u64 sk, __u32 tgid)
+__noinline long slow_index(__u64 sk, __u32 tgid)
 {
 	long index;
 
@@ -98,8 +98,8 @@ static __noinline long slow_index(__u64 sk, __u32 tgid)
 	return index;
 }
 
-/* One finished call of the current thread: moved > 0 bytes, or failed or peeked (counted is false). */
-static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direction)
+/* Finished calls of the current thread that moved bytes; none when the call failed or peeked. */
+static __always_inline int moved_in(__u64 sk, __u32 bytes, __u32 calls, __u32 direction)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 index = home_of(sk) & slot_mask;
@@ -111,7 +111,7 @@ static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direct
 	if (s->sk != sk || s->tgid != id >> 32) {
 		long other;
 
-		if (!counted)
+		if (!calls)
 			return 0;
 		other = slow_index(sk, id >> 32);
 		if (other < 0)
@@ -121,14 +121,14 @@ static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direct
 		if (!s)
 			return 0;
 	}
-	if (!counted) {
+	if (!calls) {
 		/* The next call must not be timed from here. */
 		if (s->start[direction] && s->thread[direction] == (__u32)id)
 			s->start[direction] = 0;
 		return 0;
 	}
 	before = s->moved[direction];
-	__sync_fetch_and_add(&s->moved[direction], (1ULL << CALLS_SHIFT) | (__u32)bytes);
+	__sync_fetch_and_add(&s->moved[direction], ((__u64)calls << CALLS_SHIFT) + bytes);
 	if (s->start[direction] && s->thread[direction] == (__u32)id)
 		finish_time(s, direction);
 	if (direction == WRITE && !((before >> CALLS_SHIFT) % RTT_EVERY))
@@ -136,6 +136,11 @@ static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direct
 	if (!PROTOCOL_DECIDED(s->protocol))
 		peek(index, direction, bytes);
 	return 0;
+}
+
+static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direction)
+{
+	return moved_in(sk, bytes, counted, direction);
 }
 
 /* A call begins; the first hit of a call wins (one call may pass here once per packet buffer). */

@@ -6,7 +6,6 @@
 #include "sock.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
-#define ARG(regs, n) BPF_CORE_READ(regs, n)
 #define SYSCALL_NR(regs) BPF_CORE_READ(regs, orig_ax)
 #define ARG1(regs) BPF_CORE_READ(regs, si)
 #define ARG2(regs) BPF_CORE_READ(regs, dx)

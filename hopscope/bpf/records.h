@@ -29,6 +29,8 @@ enum connection_flag {
 	CONNECTION_RESET_KERNEL = 64, /* RST sent by the local kernel in answer to a segment */
 	CONNECTION_RESET_PEER = 128, /* RST received */
 	CONNECTION_FINISHED = 256, /* destroyed; the ring was full, user space frees the slot */
+	CONNECTION_ACCEPTED = 512, /* accept() returned it, where a hook sees accept */
+	CONNECTION_LAYERED = 1024, /* an upper layer (kTLS) shares the sequence space: totals are not the application's */
 };
 
 /* One connection as one process uses it: one cache line. sk == 0: free. */
@@ -49,6 +51,8 @@ struct truths {
 	__u64 sent; /* bytes accepted from the application, as the sequence numbers say */
 	__u64 received; /* bytes taken by the application */
 	__u64 retransmitted_bytes;
+	__u32 write_seq; /* at the reading: unchanged means nothing new */
+	__u32 copied_seq;
 	__u32 srtt_us;
 	__u32 rttvar_us;
 	__u32 min_rtt_us;
@@ -73,10 +77,7 @@ struct connection {
 	__u64 accept_queue_ns; /* established -> accept() returned, where a hook sees accept */
 	__u64 closing; /* ktime of the first FIN or RST */
 	__u64 close_ns; /* first FIN or RST -> CLOSE */
-	__u64 connect_call_ns;
-	__u64 close_call_ns;
-	__u64 base_sent; /* truths at enrolment of an older connection */
-	__u64 base_received;
+	__u64 connect_call_ns; /* where a hook sees connect */
 	__u64 cgroup;
 	__u8 local[16];
 	__u8 remote[16];
@@ -86,13 +87,14 @@ struct connection {
 	__u8 role;
 	__u8 state;
 	__u32 netns;
-	__u32 peer_slot; /* the initiator's slot, when it is on this host */
+	__u32 peer_slot; /* the other end's slot, when it is on this host */
 	__u32 peer_generation; /* 0: not known */
 	__u32 error; /* errno of a failed connect */
 	__u32 synack_retransmitted; /* listeners */
 	__u32 claim;
 	char comm[COMM_SIZE];
 	struct truths truths;
+	struct truths base; /* at enrolment, of an older connection */
 };
 
 /* Time statistics of one half-edge. */
@@ -105,6 +107,7 @@ struct timing {
 struct row {
 	struct timing move[2];
 	struct timing rtt;
+	struct timing close_call; /* where a hook sees close */
 };
 
 /* Which half-edge a row belongs to. */

@@ -6,6 +6,7 @@
 
 #include "kernel.h"
 #include "records.h"
+#include "truths.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -13,6 +14,13 @@
 /* A socket lives in one of this many neighbouring slots from its home on. */
 #define PROBES 8
 #define PROCESS_BYTES 64
+#define SK_RESERVED 2 /* slot.sk: 0 free, 1 overflow slot, 2 finished and waiting for user space */
+
+/* Only in on-demand mode: whose children are wanted. */
+struct listening_key {
+	__u32 netns;
+	__u32 port;
+};
 
 struct process_bytes {
 	__u8 traced[PROCESS_BYTES];
@@ -27,6 +35,7 @@ struct { __uint(type, BPF_MAP_TYPE_QUEUE); __uint(max_entries, 2048); __type(val
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16384); __type(key, struct initiator_key); __type(value, struct initiator); } initiators SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, 512); __type(key, __u32); __type(value, struct process_bytes); } processes SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 4096); __type(key, __u64); __type(value, __u8); } traced_cgroups SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8192); __type(key, struct listening_key); __type(value, __u32); } listening SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 8192); __type(key, struct drop_key); __type(value, __u64); } drops SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 20); } ring SEC(".maps");
 /* clang-format on */
@@ -43,7 +52,6 @@ __u64 lost_drops;
 __u64 lost_initiators;
 __u64 overflowed; /* calls counted in overflow slots */
 __u64 uncounted; /* calls that found no slot at all */
-__u64 jiffies_now, jiffies_at; /* for user space to learn HZ */
 
 static __always_inline struct slot *slot_at(__u32 index)
 {
@@ -71,9 +79,6 @@ static __always_inline bool is_traced(__u32 tgid)
 	bytes = bpf_map_lookup_elem(&processes, &chunk);
 	return bytes && bytes->traced[tgid % PROCESS_BYTES];
 }
-
-#define SK(sk) ((struct sock *)(sk))
-#define TP(sk) ((struct tcp_sock *)(sk))
 
 static __always_inline bool is_tcp(__u64 sk)
 {
@@ -154,17 +159,25 @@ static __always_inline void claim_for(struct slot *s, struct connection *c, __u3
 }
 
 /* The child of a listener knows its initiator's end, when that is on this host. */
-static __always_inline void pair_with_initiator(struct connection *c)
+static __always_inline void pair_with_initiator(struct connection *c, __u32 index, __u32 generation)
 {
 	struct initiator_key key = {};
+	struct connection *client;
 	struct initiator *peer;
+	struct slot *s_client;
 
 	initiator_key_of(&key, c->remote, c->remote_port, c->netns);
 	peer = bpf_map_lookup_elem(&initiators, &key);
-	if (peer) {
-		c->peer_slot = peer->slot;
-		c->peer_generation = peer->generation;
-	}
+	if (!peer)
+		return;
+	c->peer_slot = peer->slot;
+	c->peer_generation = peer->generation;
+	client = connection_at(peer->slot);
+	s_client = slot_at(peer->slot);
+	if (!client || !s_client || s_client->generation != peer->generation)
+		return;
+	client->peer_slot = index;
+	client->peer_generation = generation;
 }
 
 static __always_inline __u8 role_of(__u64 sk)
@@ -188,8 +201,10 @@ static __always_inline bool take(struct slot *s, struct connection *c)
 }
 
 /* Fills a slot that we hold and publishes it. tgid 0: not claimed by a process yet. */
-static __always_inline void enrol_in(struct slot *s, struct connection *c, __u64 sk, __u32 tgid, __u16 flags, __u8 role)
+static __always_inline void enrol_in(__u32 index, struct slot *s, struct connection *c, __u64 sk, __u32 tgid, __u16 flags)
 {
+	__u8 role = role_of(sk);
+
 	s->moved[WRITE] = s->moved[READ] = 0;
 	s->start[WRITE] = s->start[READ] = 0;
 	s->protocol = 0;
@@ -198,23 +213,27 @@ static __always_inline void enrol_in(struct slot *s, struct connection *c, __u64
 	if (!s->generation)
 		s->generation = 1;
 	__builtin_memset(c, 0, __builtin_offsetof(struct connection, claim));
-	__builtin_memset(&c->truths, 0, sizeof(c->truths));
+	__builtin_memset(&c->truths, 0, sizeof(c->truths) + sizeof(c->base));
 	c->opened = bpf_ktime_get_ns();
 	c->flags = flags;
 	c->role = role;
 	c->state = BPF_CORE_READ(SK(sk), __sk_common.skc_state);
 	c->netns = BPF_CORE_READ(SK(sk), __sk_common.skc_net.net, ns.inum);
 	read_addresses(c, sk);
+	if (flags & CONNECTION_OLDER && role != ROLE_LISTENER)
+		read_truths(&c->base, sk);
 	if (role == ROLE_SERVER)
-		pair_with_initiator(c);
+		pair_with_initiator(c, index, s->generation);
 	if (tgid)
 		claim_for(s, c, tgid);
 	*(volatile __u64 *)&s->sk = sk;
 	__sync_fetch_and_add(&c->claim, -1);
 }
 
+/* The functions below are global, so that the verifier looks at each once and not once for each state of each caller. */
+
 /* The slot of (sk, tgid), or of any user of sk where tgid is 0. */
-static __noinline long find(__u64 sk, __u32 tgid)
+__noinline long find(__u64 sk, __u32 tgid)
 {
 	__u32 home = home_of(sk);
 
@@ -229,7 +248,7 @@ static __noinline long find(__u64 sk, __u32 tgid)
 }
 
 /* A slot for (sk, tgid): its own, a child's that waits for its process, a new one; -1 when all its places are taken. */
-static __noinline long enrol(__u64 sk, __u32 tgid, __u16 flags)
+__noinline long enrol(__u64 sk, __u32 tgid, __u32 flags)
 {
 	__u32 home = home_of(sk);
 
@@ -257,14 +276,14 @@ static __noinline long enrol(__u64 sk, __u32 tgid, __u16 flags)
 
 		if (!s || !c || !take(s, c))
 			continue;
-		enrol_in(s, c, sk, tgid, flags, role_of(sk));
+		enrol_in(index, s, c, sk, tgid, flags);
 		return index;
 	}
 	return -1;
 }
 
 /* All its places are taken: the process's totals go on in an overflow slot, the detail is lost and counted. */
-static __noinline long overflow(__u32 tgid)
+__noinline long overflow(__u32 tgid)
 {
 	for (int i = 0; i < PROBES; i++) {
 		__u32 index = overflow_first + ((tgid + i) & overflow_mask);

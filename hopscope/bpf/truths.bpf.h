@@ -2,7 +2,13 @@
 #ifndef HOPSCOPE_TRUTHS_BPF_H
 #define HOPSCOPE_TRUTHS_BPF_H
 
-#include "sock.bpf.h"
+#include "kernel.h"
+#include "records.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#define SK(sk) ((struct sock *)(sk))
+#define TP(sk) ((struct tcp_sock *)(sk))
 
 static __always_inline void add_running_chrono(struct truths *t, __u64 sk)
 {
@@ -25,6 +31,8 @@ static __always_inline void read_totals(struct truths *t, __u64 sk)
 	__u64 flags = BPF_CORE_READ(SK(sk), __sk_common.skc_flags);
 	__u32 unread = BPF_CORE_READ(TP(sk), rcv_nxt) - BPF_CORE_READ(TP(sk), copied_seq);
 
+	t->write_seq = BPF_CORE_READ(TP(sk), write_seq);
+	t->copied_seq = BPF_CORE_READ(TP(sk), copied_seq);
 	t->sent = BPF_CORE_READ(TP(sk), bytes_acked) +
 		  (__u32)(BPF_CORE_READ(TP(sk), write_seq) - BPF_CORE_READ(TP(sk), snd_una));
 	t->received = BPF_CORE_READ(TP(sk), bytes_received) - unread;
@@ -51,37 +59,21 @@ static __always_inline void read_truths(struct truths *t, __u64 sk)
 	t->at = bpf_ktime_get_ns();
 }
 
+/* Nothing in flight and nothing new since the last reading: the truths are still true. */
+static __always_inline bool is_idle(const struct truths *t, __u64 sk)
+{
+	__u32 next = BPF_CORE_READ(TP(sk), write_seq);
+
+	return next == BPF_CORE_READ(TP(sk), snd_una) && next == t->write_seq &&
+	       BPF_CORE_READ(TP(sk), copied_seq) == t->copied_seq && BPF_CORE_READ(TP(sk), rcv_nxt) == t->copied_seq;
+}
+
 static __always_inline void read_listener(struct truths *t, __u64 sk)
 {
 	t->accept_queue = BPF_CORE_READ(SK(sk), sk_ack_backlog);
 	t->accept_queue_limit = BPF_CORE_READ(SK(sk), sk_max_ack_backlog);
 	t->overflows = BPF_CORE_READ(SK(sk), sk_drops.counter);
 	t->at = bpf_ktime_get_ns();
-}
-
-/* Once a second over all slots: a stalled connection makes no call and is the one to diagnose. */
-SEC("?iter/bpf_map_elem")
-int refresh(struct bpf_iter__bpf_map_elem *ctx)
-{
-	struct slot *s = ctx->value;
-	__u32 *key = ctx->key, index;
-	struct connection *c;
-	__u64 sk;
-
-	if (!s || !key)
-		return 0;
-	sk = s->sk;
-	if (sk <= 2)
-		return 0;
-	index = *key;
-	c = connection_at(index);
-	if (!c)
-		return 0;
-	if (c->role == ROLE_LISTENER)
-		read_listener(&c->truths, sk);
-	else
-		read_truths(&c->truths, sk);
-	return 0;
 }
 
 #endif
