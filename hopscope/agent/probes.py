@@ -42,15 +42,30 @@ class Rung:
     time: str  # "time_ns" or "call_ns": what its durations mean
 
 
-RUNGS = (
-    Rung(
-        "L2",
-        ("on_send_length", "on_recv_length"),
-        ("on_sendmsg_locked", "on_copy_datagram"),
-        "tracepoints sock_send_length, sock_recv_length",
-        "time_ns",
-    ),
-)
+_FENTRY = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg")
+
+
+def rungs() -> tuple[Rung, ...]:
+    """The ladder on this kernel, best first. Functions that this kernel does not have are left out."""
+    functions = _FENTRY + (("inet_sendpage",) if btf_func_args("inet_sendpage") else ())
+    accept = "on_inet_accept3" if btf_func_args("inet_accept") == 3 else "on_inet_accept4"
+    return (
+        Rung(
+            "L1",
+            (*(f"on_{name}" for name in functions), "on_inet_stream_connect", "enter_inet_stream_connect", accept),
+            (*(f"enter_{name}" for name in functions), "enter_inet_release", "on_inet_release"),
+            "fentry and fexit of inet_sendmsg, inet_recvmsg, inet_stream_connect, inet_accept, inet_release",
+            "call_ns",
+        ),
+        Rung(
+            "L2",
+            ("on_send_length", "on_recv_length"),
+            ("on_sendmsg_locked", "on_copy_datagram"),
+            "tracepoints sock_send_length, sock_recv_length",
+            "time_ns",
+        ),
+        Rung("L4", ("on_sys_exit",), ("on_sys_enter",), "raw tracepoints sys_enter, sys_exit", "call_ns"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +107,8 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
         if not works(program):
             raise LibbpfError(f"this kernel refuses {program}, which everything needs: {refused[program]}")
     optional = tuple(program for program in OPTIONAL if works(program))
-    for rung in RUNGS:
-        if (only is None or rung.name == only) and all([works(program) for program in rung.counters + rung.timers]):
+    for rung in rungs():
+        if (only is None or rung.name == only) and all(works(p) for p in rung.counters + rung.timers):
             return Choice(rung, optional, refused, constants)
     reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
