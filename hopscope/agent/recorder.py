@@ -103,6 +103,15 @@ class Recorder:
         prime.read()
         prime.close()
 
+    @property
+    def ring_fd(self) -> int:
+        """Readable when the kernel wants the ring read at once."""
+        return self._ring.fd
+
+    def ring_half_full(self) -> bool:
+        """Whether half of the ring waits to be read."""
+        return self._ring.waiting > self.limits.ring_bytes // 2
+
     def take_times(self, on: bool) -> None:
         """Attaches or detaches the hooks at which timed calls begin."""
         if on and not self._timers:

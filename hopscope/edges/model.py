@@ -26,12 +26,16 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A metric of one side. Absent: this rung cannot measure it, or it does not apply."""
+    """A metric of one side. Absent: this rung cannot measure it, or it does not apply.
+
+    `timed`: of how many `time_ns` (else `call_ns`) is the sum, and `histogram` the distribution.
+    """
 
     count: int
     bytes: int | None = None
     time_ns: int | None = None
     call_ns: int | None = None
+    queue_ns: int | None = None
     timed: int | None = None
     histogram: tuple[tuple[int, int, int], ...] | None = None
     reasons: Mapping[str, int] | None = None
@@ -75,13 +79,14 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket. `queue`, `limit`: connections; `overflows`: since it listens."""
+    """What listens at an address. `queue`, `limit`: connections; the rest happened in the window."""
 
     process: End
     address: str
     queue: int
     limit: int
     overflows: int
+    synacks_retransmitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

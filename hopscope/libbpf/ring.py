@@ -24,6 +24,13 @@ class RingBuffer:
             ring.fd, mmap.PAGESIZE + 2 * self._size, mmap.MAP_SHARED, mmap.PROT_READ, offset=mmap.PAGESIZE
         )
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were written and not read yet."""
+        (read,) = struct.unpack_from("<Q", self._consumer)
+        (written,) = struct.unpack_from("<Q", self._producer)
+        return int(written - read)
+
     def drain(self) -> list[bytes]:
         """All finished records, oldest first."""
         records = []
