@@ -15,9 +15,8 @@ def end(owner: Owner | None, pids: Iterable[int], address: str, listen: str | No
     """One end of a line."""
     if owner is None:
         return model.End(None, None, None, None, None, (), address, listen)
-    return model.End(
-        owner.id, owner.name, owner.service, owner.instance, owner.container, tuple(sorted(pids)), address, listen
-    )
+    where = owner.service, owner.instance, owner.container
+    return model.End(owner.id, owner.name, *where, tuple(sorted(pids)), address, listen, owner.cgroup)
 
 
 def _timed(timing: Timing | None, field: str) -> dict[str, object]:

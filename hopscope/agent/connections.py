@@ -43,6 +43,7 @@ class Owner:
     instance: str | None = None
     container: str | None = None
     own: bool = False
+    cgroup: str | None = None
 
 
 @dataclass(slots=True)

@@ -51,12 +51,15 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="hopscope-watch", daemon=True)
         self._thread.start()
 
-    def open(self, times: Times = "all") -> OpenWindow:
-        """A window that starts now."""
+    def open(self, times: Times = "all", follow: int | None = None) -> OpenWindow:
+        """A window that starts now. `follow`: a process whose descendants are wanted as the window's `family`."""
         with self._lock:
             self._need_open()
             self._tick()
             window = OpenWindow(self, times)
+            if follow is not None:
+                window.family.add(follow)
+                self._recorder.processes.follow(window.family)
             self._windows.append(window)
             self._set_timers(time.monotonic())
             return window
@@ -168,6 +171,7 @@ class OpenWindow:
     def __init__(self, watch: Watch, times: Times) -> None:
         self._watch = watch
         self.times = times
+        self.family: set[int] = set()
         self._parts: list[Profile] = []
 
     def peek(self) -> Profile:
@@ -191,5 +195,6 @@ class OpenWindow:
         with self._watch._lock:
             if self in self._watch._windows:
                 self._watch._windows.remove(self)
+            self._watch._recorder.processes.unfollow(self.family)
             if not self._watch._closed:
                 self._watch._set_timers(time.monotonic())

@@ -81,6 +81,7 @@ def end(first: End, second: End) -> End:
         tuple(sorted({*first.pids, *second.pids})),
         second.address or first.address,
         second.listen or first.listen,
+        newer.cgroup,
     )
 
 

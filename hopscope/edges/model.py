@@ -22,6 +22,7 @@ class End:
     pids: tuple[int, ...]
     address: str
     listen: str | None = None
+    cgroup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ def _plain(thing: Any) -> Any:
 
 def _edge(edge: Edge) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(edge)
-    plain.pop("own")
+    if not plain["own"]:
+        del plain["own"]
     for name in ("client_side", "server_side"):
         if plain[name] is not None:
             plain[name] = {**plain[name]["metrics"], "tcp": plain[name]["tcp"]}
@@ -201,4 +203,5 @@ def _read_edge(data: Mapping[str, Any]) -> Edge:
         data["id"], _read_end(data["client"]), _read_end(data["server"]), data["transport"], data["protocol"],
         data["security"], data["label"], Connections(**data["connections"]), _read_side(data["client_side"]),
         _read_side(data["server_side"]), {k: tuple(v) for k, v in data["tls"].items()} if data.get("tls") else None,
+        bool(data.get("own", False)),
     )  # fmt: skip

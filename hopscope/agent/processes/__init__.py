@@ -68,7 +68,16 @@ class Processes:
         self._facts: dict[int, Facts] = {}
         self._owners: dict[int, Owner] = {}
         self._gone: dict[int, int] = {}
+        self._families: list[set[int]] = []
         self._ticks = 0
+
+    def follow(self, family: set[int]) -> None:
+        """Has the children of a family join it when they are born; those that end stay in it."""
+        self._families.append(family)
+
+    def unfollow(self, family: set[int]) -> None:
+        """Lets a family be."""
+        self._families = [known for known in self._families if known is not family]
 
     def observe_exec_record(self, record: Any) -> None:
         """A process became another program."""
@@ -91,6 +100,9 @@ class Processes:
         if fork:
             self._gone.pop(tgid, None)
             self._owners.pop(tgid, None)
+            for family in self._families:
+                if int(record["parent"]) in family:
+                    family.add(tgid)
             parent = self._facts.get(int(record["parent"])) or read_facts(int(record["parent"]))
             if parent is not None:
                 self._facts[tgid] = Facts(tgid, parent.executable, parent.arguments, parent.cgroup, parent.comm)
@@ -118,6 +130,7 @@ class Processes:
             instance=self.host,
             container=container.group(1)[:12] if container else None,
             own=facts.tgid == os.getpid(),
+            cgroup=facts.cgroup,
         )
 
     def forget(self) -> None:
