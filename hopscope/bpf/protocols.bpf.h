@@ -4,7 +4,18 @@
 
 #define PEEK 64
 
-enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_HTTP, PROTOCOL_HTTP2, PROTOCOL_TLS = 9 };
+enum protocol {
+	PROTOCOL_UNKNOWN,
+	PROTOCOL_HTTP,
+	PROTOCOL_HTTP2,
+	PROTOCOL_GRPC,
+	PROTOCOL_MYSQL,
+	PROTOCOL_POSTGRESQL,
+	PROTOCOL_REDIS,
+	PROTOCOL_KAFKA,
+	PROTOCOL_MONGODB,
+	PROTOCOL_TLS, /* and nothing known inside it */
+};
 
 /* state: candidate in bits 0-7, messages looked at in 8-15, 16 client fits, 17 server fits, 31 decided */
 #define PROTOCOL_OF(state) ((state) & 0xff)
