@@ -50,11 +50,10 @@ def _truths(side: Side, hertz: int) -> dict[str, float]:
         if key in side.gauges:
             total, number, least = side.gauges[key]
             tcp[name] = least if name == "min_rtt" else total / number
-    for name in ("segments_out", "retransmitted", "lost", "out_of_order"):
+    for name in ("segments_out", "retransmitted", "lost", "out_of_order", "zero_window_probes"):
         tcp[name] = side.sums[name]
     for name in ("busy", "rwnd_limited", "sndbuf_limited"):
         tcp[name] = side.sums[name] * 1_000_000 / hertz
-    tcp["zero_window_probes"] = side.gauges.get("zero_window_probes", (0, 0, 0))[0]
     return tcp
 
 

@@ -18,7 +18,16 @@ OLDER, EXTRA, FAILED, ESTABLISHED, CLOSED, RESET_APP, RESET_KERNEL, RESET_PEER =
 
 _CAUSES = {0: "aborted", 104: "reset", 110: "timed out", 111: "refused", 101: "unreachable", 113: "unreachable"}
 _RESETS = {RESET_APP: "local application", RESET_KERNEL: "local kernel", RESET_PEER: "peer"}
-_SUMMED = ("segments_out", "retransmitted", "lost", "out_of_order", "busy", "rwnd_limited", "sndbuf_limited")
+_SUMMED = (
+    "segments_out",
+    "retransmitted",
+    "lost",
+    "out_of_order",
+    "busy",
+    "rwnd_limited",
+    "sndbuf_limited",
+    "zero_window_probes",
+)
 
 
 def address_text(address: bytes, port: int) -> str:
@@ -315,7 +324,7 @@ class Ledger:
         side.retransmitted += (truths["retransmitted"] - connection.truths.get("retransmitted", 0)) % (1 << 32)
         last = connection.truths.get("retransmitted_bytes", 0)
         side.retransmitted_bytes += max(0, truths["retransmitted_bytes"] - last)
-        for name in ("srtt_us", "rttvar_us", "min_rtt_us", "zero_window_probes"):
+        for name in ("srtt_us", "rttvar_us", "min_rtt_us"):
             value = truths[name]
             if value and value != 0xFFFFFFFF:
                 total, number, least = side.gauges.get(name, (0, 0, value))

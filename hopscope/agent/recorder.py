@@ -63,6 +63,7 @@ class Recorder:
         for row in range(1, limits.rows):
             maps["free_rows"].push(row.to_bytes(4, "little"))
         self.hertz = 250
+        self._jiffies = (0, 0)
         self._ring = RingBuffer(maps["ring"])
         self._row_side: dict[int, tuple[Side, Connection]] = {}
         self._reasons = {value: name for name, value in btf_enum("skb_drop_reason").items()}
@@ -127,13 +128,14 @@ class Recorder:
     def tick(self) -> None:
         """Reads everything that happened since the last tick into the ledger."""
         self._refresh.read()
+        self._learn_hertz()
         records = self._ring.drain()
         closed = self._sort_records(records)
         new, flagged, moves = self.slots.scan()
-        self._learn(new)
         for connection, _ in closed:
             if self.ledger.get(connection.index, connection.generation) is None:
                 self.ledger.learn(connection)
+        self._learn(new)  # after those whose slots they took
         self._settle(new, flagged)
         self._book_moves(moves)
         self._book_live()
@@ -144,6 +146,16 @@ class Recorder:
         self._free_finished()
         self.ledger.forget_left()
         self.processes.forget()
+
+    def _learn_hertz(self) -> None:
+        """How many jiffies a second has: the choices of the kernel's configuration are far enough apart."""
+        now = self._object.bss["jiffies_now"], self._object.bss["jiffies_at"]
+        if not self._jiffies[1]:
+            self._jiffies = now
+        elif (seconds := (now[1] - self._jiffies[1]) / 1e9) > 0.1:
+            self.hertz = min(
+                (100, 250, 300, 1000), key=lambda hertz: abs((now[0] - self._jiffies[0]) / seconds - hertz)
+            )
 
     def _kind(self, record: bytes) -> int:
         return int.from_bytes(record[:4], "little")
@@ -182,7 +194,7 @@ class Recorder:
 
     def _learn(self, new: Any) -> None:
         for index in new:
-            self.ledger.learn(self._connection_of(int(index), self.slots.seen[index], self.slots.cold[index]))
+            self.ledger.learn(self._connection_of(int(index), self.slots.seen[index], self.slots.seen_cold[index]))
 
     def _settle(self, new: Any, flagged: Any) -> None:
         order = sorted((int(i) for i in (*new, *flagged)), key=lambda i: -int(self.slots.cold["role"][i]))

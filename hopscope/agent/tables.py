@@ -45,6 +45,7 @@ class Slots:
         self.cold = np.frombuffer(connections, connection, count)
         self.seen = self.live.copy()
         self.seen_flags = self.cold["flags"].copy()
+        self.seen_cold = np.zeros(count, connection)
         self.seen["moved"] = 0
         self.seen["generation"] = 0
         self._replaced: dict[tuple[int, int], tuple[int, int]] = {}
@@ -59,6 +60,11 @@ class Slots:
         used = now["sk"] != 0
         new = used & (now["generation"] != self.seen["generation"])
         claimed = used & ~new & (now["tgid"] != self.seen["tgid"])
+        fresh = np.flatnonzero(new | claimed)
+        self.seen_cold[fresh] = self.cold[fresh]
+        # Closed, and maybe taken by another connection, while we read: its closing record tells all.
+        gone = fresh[self.live["generation"][fresh] != now["generation"][fresh]]
+        used[gone] = new[gone] = claimed[gone] = False
         for index in np.flatnonzero(new & (self.seen["generation"] != 0) & self.seen["moved"].any(axis=1)):
             # Its closing record is still in the ring: what was counted of it must not be counted again.
             last = self.seen[index]

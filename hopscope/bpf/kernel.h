@@ -81,7 +81,8 @@ struct sock {
 
 struct inet_connection_sock {
 	const void *icsk_ulp_ops;
-	__u8 icsk_probes_out;
+	__u8 icsk_pending;
+	__u8 icsk_backoff;
 };
 
 struct minmax_sample {

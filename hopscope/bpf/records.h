@@ -60,10 +60,11 @@ struct truths {
 	__u32 retransmitted;
 	__u32 lost;
 	__u32 out_of_order;
-	__u32 busy; /* jiffies */
+	__u32 busy; /* jiffies, the limited ones included, as in TCP_INFO */
 	__u32 rwnd_limited; /* jiffies */
 	__u32 sndbuf_limited; /* jiffies */
 	__u32 zero_window_probes;
+	__u32 probe_backoff; /* at the reading: how far the probing of a closed window has got */
 	__u32 accept_queue; /* listeners */
 	__u32 accept_queue_limit; /* listeners */
 	__u32 overflows; /* listeners: sk_drops */

@@ -10,18 +10,45 @@
 #define SK(sk) ((struct sock *)(sk))
 #define TP(sk) ((struct tcp_sock *)(sk))
 
-static __always_inline void add_running_chrono(struct truths *t, __u64 sk)
-{
-	__u32 elapsed = (__u32)bpf_jiffies64() - BPF_CORE_READ(TP(sk), chrono_start);
-	__u32 type = BPF_CORE_READ_BITFIELD_PROBED(TP(sk), chrono_type);
+#define ICSK_TIME_PROBE0 3
+#define ICSK(sk) ((struct inet_connection_sock *)(sk))
 
-	/* enum tcp_chrono: 1 busy, 2 limited by the receiver's window, 3 by the send buffer */
-	if (type == 1)
-		t->busy += elapsed;
-	else if (type == 2)
-		t->rwnd_limited += elapsed;
-	else if (type == 3)
-		t->sndbuf_limited += elapsed;
+/* Read without the socket's lock: a value that seems to run backwards waits until time has caught up with it. */
+static __always_inline void advance(__u32 *value, __u32 now)
+{
+	if ((__s32)(now - *value) > 0)
+		*value = now;
+}
+
+/* enum tcp_chrono: 1 busy, 2 limited by the receiver's window, 3 by the send buffer; limited is busy too. */
+static __always_inline void read_chronos(struct truths *t, __u64 sk)
+{
+	__u32 stat[3], after[3], elapsed, type, rwnd, sndbuf;
+
+	bpf_core_read(stat, sizeof(stat), &TP(sk)->chrono_stat);
+	elapsed = (__u32)bpf_jiffies64() - BPF_CORE_READ(TP(sk), chrono_start);
+	type = BPF_CORE_READ_BITFIELD_PROBED(TP(sk), chrono_type);
+	bpf_core_read(after, sizeof(after), &TP(sk)->chrono_stat);
+	/* It changed meanwhile: the elapsed time is in there already, or is another's. */
+	if (stat[0] != after[0] || stat[1] != after[1] || stat[2] != after[2])
+		elapsed = 0;
+	rwnd = after[1] + (type == 2 ? elapsed : 0);
+	sndbuf = after[2] + (type == 3 ? elapsed : 0);
+	advance(&t->rwnd_limited, rwnd);
+	advance(&t->sndbuf_limited, sndbuf);
+	advance(&t->busy, after[0] + (type == 1 ? elapsed : 0) + rwnd + sndbuf);
+}
+
+/* The kernel's own count of probes starts anew with each answer; its backoff grows with each until the window opens. */
+static __always_inline void count_probes(struct truths *t, __u64 sk)
+{
+	__u32 backoff = 0;
+
+	if (BPF_CORE_READ(ICSK(sk), icsk_pending) == ICSK_TIME_PROBE0)
+		backoff = BPF_CORE_READ(ICSK(sk), icsk_backoff);
+	if (backoff > t->probe_backoff)
+		t->zero_window_probes += backoff - t->probe_backoff;
+	t->probe_backoff = backoff;
 }
 
 /* sent: acknowledged plus unacknowledged, less SYN and FIN. received: arrived less unread, less a FIN that was read. */
@@ -50,11 +77,8 @@ static __always_inline void read_truths(struct truths *t, __u64 sk)
 	t->lost = BPF_CORE_READ(TP(sk), lost);
 	t->out_of_order = BPF_CORE_READ(TP(sk), rcv_ooopack);
 	t->retransmitted_bytes = BPF_CORE_READ(TP(sk), bytes_retrans);
-	t->busy = BPF_CORE_READ(TP(sk), chrono_stat[0]);
-	t->rwnd_limited = BPF_CORE_READ(TP(sk), chrono_stat[1]);
-	t->sndbuf_limited = BPF_CORE_READ(TP(sk), chrono_stat[2]);
-	t->zero_window_probes = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_probes_out);
-	add_running_chrono(t, sk);
+	read_chronos(t, sk);
+	count_probes(t, sk);
 	read_totals(t, sk);
 	t->at = bpf_ktime_get_ns();
 }

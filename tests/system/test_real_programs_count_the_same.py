@@ -17,7 +17,7 @@ def test_nginx_and_wrk(tmp_path: Path, path: str) -> None:
     with nginx(tmp_path) as server, observing() as seen:
         counted = wrk(f"http://127.0.0.1:{server.port}/{path}", tmp_path, connections=33)
         time.sleep(0.2)
-        picture = seen.picture()
+        picture = seen.take()
         accepted, log = server.accepted(), server.log()
     edge = edge_to(picture, server.port)
     assert (edge.client.process, edge.server.process) == ("wrk", "nginx")
@@ -41,7 +41,7 @@ def test_redis(tmp_path: Path) -> None:
     with redis(tmp_path) as server, observing() as seen:
         redis_benchmark(server.port)
         time.sleep(0.2)
-        picture = seen.picture()
+        picture = seen.take()
         connections, got, sent = server.counts()
     edge = edge_to(picture, server.port)
     assert (edge.client.process, edge.server.process) == ("redis-benchmark", "redis-server")

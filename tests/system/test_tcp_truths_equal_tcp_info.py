@@ -18,10 +18,10 @@ def test_rtt_and_segments_at_rest() -> None:
             server.do("send", 1, 57)
             client.do("recv", 57)
         time.sleep(0.3)
-        seen.picture()
+        seen.take()
         infos = client.do("info"), server.do("info")
         time.sleep(0.3)
-        edge = edge_to(seen.picture(), port)
+        edge = edge_to(seen.take(), port)
     for side, info in zip((edge.client_side, edge.server_side), infos, strict=True):
         assert side is not None
         for name in ("srtt", "rttvar", "min_rtt"):
@@ -35,7 +35,7 @@ def test_segments_of_a_connection_from_its_first_byte() -> None:
             server.do("recv", 101)
         time.sleep(0.3)
         infos = client.do("info"), server.do("info")
-        edge = edge_to(seen.picture(), port)
+        edge = edge_to(seen.take(), port)
     for side, info in zip((edge.client_side, edge.server_side), infos, strict=True):
         assert side is not None
         assert side.tcp["segments_out"] == info["segments_out"]
@@ -53,7 +53,7 @@ def test_loss_is_counted_as_the_kernel_counts_it() -> None:
             client.do("close")
             server.do("close")
             time.sleep(2)
-            edge = edge_to(seen.picture(), port)
+            edge = edge_to(seen.take(), port)
             dropped, counters = right.dropped(), left.nstat()
     assert dropped > 0
     assert edge.client_side is not None and edge.server_side is not None
@@ -70,10 +70,10 @@ def test_a_stalled_receiver_is_seen_within_a_second() -> None:
     with namespaces() as (left, right), conversation(left, right) as (client, server, port), observing() as seen:
         client.do("send", 10000, 100000, 0)
         time.sleep(0.2)
-        seen.picture()
+        seen.take()
         before, probes = client.do("info"), left.nstat()["TcpExtTCPWinProbe"]
         time.sleep(1)
-        edge = edge_to(seen.picture(), port)
+        edge = edge_to(seen.take(), port)
         after, probes_after = client.do("info"), left.nstat()["TcpExtTCPWinProbe"]
         assert edge.client_side is not None
         tcp = edge.client_side.tcp
