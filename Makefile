@@ -5,8 +5,8 @@ PY := $(BIN)/python
 Q := $(if $(V),,@)
 
 APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
-APT_TEST :=
-APT := $(APT_BUILD) $(APT_TEST)
+APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl
+APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
 BPF_OBJECTS := hopscope/bpf/hopscope.x86.o hopscope/bpf/hopscope.arm64.o
 BPF_SOURCES := $(wildcard hopscope/bpf/*.c hopscope/bpf/*.h)
@@ -16,19 +16,39 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: run test setup bpf lint wheel clean
+.PHONY: run test endurance bench setup bpf lint wheel clean
 run: setup bpf
 	$(Q)$(BIN)/hopscope run
 
-test: setup bpf lint
+test: setup $(VENV)/test-programs bpf lint
 	$(Q)$(PYTEST) tests
+
+# What takes minutes: the same questions, asked often.
+endurance: setup $(VENV)/test-programs bpf
+	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system
+
+# Each measurement on its own: make bench NAME=pair
+bench: setup $(VENV)/test-programs $(VENV)/bench-programs bpf
+	$(Q)$(PY) -m bench $(NAME)
 
 # What is missing is installed, and nothing else is asked of apt.
 setup: $(VENV)/ready
+define install
+	$(Q)missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | grep -v 'install ok' || true); \
+	if [ -n "$$missing" ]; then echo "  APT      $(1)"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; fi
+endef
+
+# Servers among them: who only wants to run hopscope does not get these.
+$(VENV)/test-programs: Makefile | $(VENV)/ready
+	$(call install,$(APT_TEST))
+	@touch $@
+$(VENV)/bench-programs: Makefile | $(VENV)/ready
+	$(call install,$(APT_BENCH))
+	@touch $@
+
 $(VENV)/ready: pyproject.toml Makefile
-	$(Q)missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(APT) 2>&1 | grep -v 'install ok' || true); \
-	if [ -n "$$missing" ]; then echo "  APT      $(APT)"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) >/dev/null; fi
+	$(call install,$(APT_BUILD))
 	@echo "  VENV     $(VENV)"
 	$(Q)test -x $(PY) || python3 -m venv $(VENV)
 	$(Q)$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'

@@ -100,8 +100,10 @@ class Endpoint:
     def end(self) -> None:
         """Lets it exit."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(10)
+        self._process.stdout.close()
 
 
 @contextmanager

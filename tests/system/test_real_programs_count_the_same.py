@@ -49,4 +49,3 @@ def test_redis(tmp_path: Path) -> None:
     client, served = edge.client_side, edge.server_side
     assert value(served, "read").bytes == value(client, "write").bytes == got
     assert value(served, "write").bytes == value(client, "read").bytes == sent
-    assert edge.label == "Redis"

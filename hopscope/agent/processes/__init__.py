@@ -57,7 +57,26 @@ def read_facts(tgid: int) -> Facts | None:
     except OSError:
         executable = comm
     cgroup = max((line.split(":", 2)[2] for line in cgroups), key=len, default="/")
-    return Facts(tgid, executable, tuple(command.split("\0")) if command else (), cgroup, comm)
+    arguments = tuple(command.split("\0")) if command else ()
+    executable = called_as(executable, arguments[0] if arguments else "", base / "root")
+    return Facts(tgid, executable, arguments, cgroup, comm)
+
+
+def called_as(executable: str, word: str, root: Path = Path("/")) -> str:
+    """The path of a program under the name it was called by, where that name is a link beside it.
+
+    `redis-server` is a link to `redis-check-rdb`, every command of a small image one to `busybox`. `word`: what it was
+    called. `root`: where its paths begin.
+    """
+    name = os.path.basename(word.split(" ", 1)[0])  # noqa: PTH119 - a path of another process, maybe gone
+    path = Path(executable)
+    if not name or name == path.name or not path.is_absolute():
+        return executable
+    try:
+        target = (root / path.parent.relative_to("/") / name).readlink()
+    except OSError:
+        return executable
+    return str(path.parent / name) if target.name == path.name else executable
 
 
 class Processes:
@@ -89,7 +108,7 @@ class Processes:
         comm = bytes(process["comm"]).split(b"\0")[0].decode(errors="replace")
         known = read_facts(tgid)
         cgroup = known.cgroup if known else "/"
-        executable = known.executable if known else filename
+        executable = known.executable if known else called_as(os.path.realpath(filename), filename)
         self._facts[tgid] = Facts(tgid, executable, arguments, cgroup, comm)
         self._owners.pop(tgid, None)
         self._gone.pop(tgid, None)
