@@ -18,7 +18,7 @@ ALWAYS = (
     "on_exec",
     "on_exit",
     "prime",
-    "refresh",
+    "look",
 )
 """Programs that nothing works without."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hopscope.agent.connections import CLIENT, ESTABLISHED, LISTENER, OVERFLOW, Connection, EdgeBook, Ledger, Side
+from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
 from hopscope.agent.tables import RESERVED, Rows, Slots
 from hopscope.libbpf import Object, RingBuffer, btf_enum
@@ -94,12 +95,12 @@ class Recorder:
 
     def _attach(self) -> None:
         programs = self._object.programs
-        iterators = {"prime", "refresh"}
+        iterators = {"prime", "look"}
         timers = set(self.choice.rung.timers)
         for name in self.choice.programs:
             if name not in iterators and name not in timers:
                 self._links.append(programs[name].attach())
-        self._refresh = programs["refresh"].attach_iter(self._object.maps["slots"])
+        self._looks = Looks(programs["look"], self._object.maps["wanted"])
         prime = programs["prime"].attach_iter()
         prime.read()
         prime.close()
@@ -127,7 +128,8 @@ class Recorder:
 
     def tick(self) -> None:
         """Reads everything that happened since the last tick into the ledger."""
-        self._refresh.read()
+        used = np.flatnonzero(self.slots.live["sk"] > RESERVED)
+        self._looks.look(used)
         self._learn_hertz()
         records = self._ring.drain()
         closed = self._sort_records(records)
@@ -254,7 +256,7 @@ class Recorder:
             if connection.role in (LISTENER, OVERFLOW):
                 continue
             truths = self.slots.cold["truths"][index]
-            if truths["at"]:
+            if truths["at"] and truths["generation"] == connection.generation:
                 self.ledger.book_truths(connection, {name: int(truths[name]) for name in _TRUTHS})
 
     def _close(self, r: Any) -> None:
@@ -331,5 +333,5 @@ class Recorder:
         for link in self._links:
             link.close()
         self._links = []
-        self._refresh.close()
+        self._looks.close()
         self._object.close()

@@ -26,7 +26,7 @@ struct sockaddr_any {
 static __always_inline int call_begins(__u64 sk)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct call call = { .start = bpf_ktime_get_ns(), .sk = sk };
+	struct call call = {.start = bpf_ktime_get_ns(), .sk = sk};
 
 	bpf_map_update_elem(&calls, &id, &call, BPF_ANY);
 	return 0;
@@ -35,7 +35,7 @@ static __always_inline int call_begins(__u64 sk)
 static __noinline int connect_begins(__u64 sk, struct sockaddr_any *address)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct call call = { .start = bpf_ktime_get_ns(), .sk = sk };
+	struct call call = {.start = bpf_ktime_get_ns(), .sk = sk};
 
 	if (!address || !is_traced(id >> 32) || !is_tcp(sk))
 		return 0;
@@ -70,7 +70,7 @@ static __always_inline int never_sent(struct call *call, __u32 tgid, int error)
 	__builtin_memcpy(r->connection.remote, call->remote, 16);
 	r->connection.local[10] = r->connection.local[11] = 0xff;
 	bpf_get_current_comm(r->connection.comm, COMM_SIZE);
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, wake());
 	return 0;
 }
 
@@ -103,11 +103,15 @@ static __noinline int connect_ends(int ret)
 
 static __noinline int accept_ends(__u64 child)
 {
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	long index = find(child, 0);
 	struct connection *c = connection_at(index);
+	struct slot *s = slot_at(index);
 
-	if (index < 0 || !c || c->flags & CONNECTION_ACCEPTED)
+	if (index < 0 || !c || !s || c->flags & CONNECTION_ACCEPTED)
 		return 0;
+	if (!s->tgid)
+		claim_for(s, c, tgid);
 	c->accept_queue_ns = bpf_ktime_get_ns() - c->opened;
 	c->flags |= CONNECTION_ACCEPTED;
 	return 0;
@@ -116,7 +120,7 @@ static __noinline int accept_ends(__u64 child)
 static __noinline int close_begins(__u64 sk)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct call call = { .start = bpf_ktime_get_ns() };
+	struct call call = {.start = bpf_ktime_get_ns()};
 	long index = find(sk, id >> 32);
 	struct slot *s = slot_at(index);
 

@@ -81,16 +81,32 @@ static __noinline int sample_rtt(struct slot *s, __u64 sk)
 	return 0;
 }
 
-/* Not at home: another place, a new connection, an overflow slot, or nothing of ours. */
-__noinline long slow_index(__u64 sk, __u32 tgid)
+/* Enrolled at its first call: what that call moved is not from before us. */
+static __always_inline void rebase(__u32 index, __u64 since, __u32 bytes, __u32 direction)
 {
+	struct connection *c = connection_at(index);
+
+	if (!c || c->opened < since)
+		return;
+	if (direction == READ)
+		c->base.received -= bytes;
+	else
+		c->base.sent -= bytes;
+}
+
+/* Not at home: another place, a new connection, an overflow slot, or nothing of ours. */
+__noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
+{
+	__u64 now = bpf_ktime_get_ns();
 	long index;
 
 	if (!is_traced(tgid) || !is_tcp(sk))
 		return -1;
-	index = enrol(sk, tgid, CONNECTION_OLDER);
-	if (index >= 0)
+	index = enrol(sk, tgid, CONNECTION_OLDER | CONNECTION_ESTABLISHED);
+	if (index >= 0) {
+		rebase(index, now, bytes, direction);
 		return index;
+	}
 	__sync_fetch_and_add(&overflowed, 1);
 	index = overflow(tgid);
 	if (index < 0)
@@ -113,7 +129,7 @@ static __always_inline int moved_in(__u64 sk, __u32 bytes, __u32 calls, __u32 di
 
 		if (!calls)
 			return 0;
-		other = slow_index(sk, id >> 32);
+		other = slow_index(sk, id >> 32, bytes, direction);
 		if (other < 0)
 			return 0;
 		index = other;
@@ -153,7 +169,7 @@ static __always_inline int begins(__u64 sk, __u32 direction)
 	if (!s)
 		return 0;
 	if (s->sk != sk || s->tgid != id >> 32) {
-		long other = slow_index(sk, id >> 32);
+		long other = slow_index(sk, id >> 32, 0, direction);
 
 		if (other < 0)
 			return 0;

@@ -49,7 +49,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	fill(r, RECORD_FORK, child);
 	r->parent = BPF_CORE_READ(parent, tgid);
 	r->cgroup = bpf_get_current_cgroup_id();
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, wake());
 	return 0;
 }
 
@@ -76,7 +76,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 	length = end - start > ARGS_SIZE ? ARGS_SIZE : end - start;
 	if (length && length <= ARGS_SIZE && !bpf_probe_read_user(r->args, length, (void *)start))
 		r->process.args_length = length;
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, wake());
 	return 0;
 }
 
@@ -96,9 +96,8 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	}
 	fill(r, RECORD_EXIT, task);
 	r->cgroup = bpf_get_current_cgroup_id();
-	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, wake());
 	return 0;
 }
-
 
 #endif

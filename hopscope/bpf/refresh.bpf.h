@@ -1,4 +1,4 @@
-/* Iterators: the once-a-second look at every slot, and the sockets that were open before us. */
+/* Looks from user space's side: at the slots it names, and at the sockets that were open before us. */
 #ifndef HOPSCOPE_REFRESH_BPF_H
 #define HOPSCOPE_REFRESH_BPF_H
 
@@ -6,32 +6,54 @@
 
 __u64 jiffies_now, jiffies_at; /* jiffies and ktime of one moment: user space learns HZ from two of them */
 
-/* A stalled connection makes no call and is the one to diagnose, so every slot is looked at. */
-SEC("?iter/bpf_map_elem")
-int refresh(struct bpf_iter__bpf_map_elem *ctx)
+/* The socket may be freed while it is read: what was read counts only if the slot still holds it afterwards, and says
+ * which generation it is of, in case the slot changes hands after that.
+ */
+__noinline int look_at(__u32 index)
 {
-	struct slot *s = ctx->value;
-	__u32 *key = ctx->key, index;
-	struct connection *c;
+	struct connection *c = connection_at(index);
+	struct slot *s = slot_at(index);
+	struct truths found = {};
 	__u64 sk;
 
-	if (!s || !key)
+	if (!s || !c)
 		return 0;
-	index = *key;
-	if (!index) {
-		jiffies_now = bpf_jiffies64();
-		jiffies_at = bpf_ktime_get_ns();
-	}
-	sk = s->sk;
-	if (sk <= SK_RESERVED)
+	sk = *(volatile __u64 *)&s->sk;
+	found.generation = *(volatile __u32 *)&s->generation;
+	if (sk <= SK_RESERVED || c->state == TCP_CLOSE)
 		return 0;
-	c = connection_at(index);
-	if (!c)
-		return 0;
+	if (c->truths.generation == found.generation)
+		found = c->truths;
 	if (c->role == ROLE_LISTENER)
-		read_listener(&c->truths, sk);
-	else if (c->truths.at == 0 || !is_idle(&c->truths, sk))
-		read_truths(&c->truths, sk);
+		read_listener(&found, sk);
+	else if (found.at && is_idle(&found, sk))
+		return 0;
+	else
+		read_truths(&found, sk, ours_of(c));
+	if (*(volatile __u64 *)&s->sk != sk || *(volatile __u32 *)&s->generation != found.generation)
+		return 0;
+	if (c->state != TCP_CLOSE)
+		c->truths = found;
+	return 0;
+}
+
+/* Run by user space, never attached. A stalled connection makes no call and is the one to diagnose. */
+SEC("?raw_tp")
+int look(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 first = ctx->args[0], count = ctx->args[1];
+
+	jiffies_now = bpf_jiffies64();
+	jiffies_at = bpf_ktime_get_ns();
+	for (__u32 i = 0; i < LOOKS_A_RUN; i++) {
+		__u32 place = first + i, *index;
+
+		if (i >= count)
+			break;
+		index = bpf_map_lookup_elem(&wanted, &place);
+		if (index)
+			look_at(*index);
+	}
 	return 0;
 }
 
@@ -46,6 +68,7 @@ int prime(struct bpf_iter__task_file *ctx)
 	__u32 tgid;
 	__u64 sk;
 	__u8 state;
+	bool opened;
 	long index;
 
 	if (!file || !task)
@@ -63,7 +86,8 @@ int prime(struct bpf_iter__task_file *ctx)
 	index = find(sk, tgid);
 	if (index >= 0)
 		return 0;
-	index = enrol(sk, tgid, CONNECTION_OLDER | (state == TCP_LISTEN ? 0 : CONNECTION_ESTABLISHED));
+	opened = state != TCP_LISTEN && state != TCP_SYN_SENT;
+	index = enrol(sk, tgid, CONNECTION_OLDER | (opened ? CONNECTION_ESTABLISHED : 0));
 	c = connection_at(index);
 	if (index < 0 || !c)
 		return 0;

@@ -9,11 +9,29 @@
 #if defined(__TARGET_ARCH_x86)
 #define ARG0(regs) BPF_CORE_READ(regs, di)
 #define ARG3(regs) BPF_CORE_READ(regs, r10)
-enum { NR_close = 3, NR_sendfile = 40, NR_connect = 42, NR_accept = 43, NR_splice = 275, NR_accept4 = 288, NR_preadv = 295, NR_pwritev = 296 };
+enum {
+	NR_close = 3,
+	NR_sendfile = 40,
+	NR_connect = 42,
+	NR_accept = 43,
+	NR_splice = 275,
+	NR_accept4 = 288,
+	NR_preadv = 295,
+	NR_pwritev = 296
+};
 #elif defined(__TARGET_ARCH_arm64)
 #define ARG0(regs) BPF_CORE_READ(regs, orig_x0)
 #define ARG3(regs) BPF_CORE_READ(regs, user_regs.regs[3])
-enum { NR_close = 57, NR_sendfile = 71, NR_connect = 203, NR_accept = 202, NR_splice = 76, NR_accept4 = 242, NR_preadv = 69, NR_pwritev = 70 };
+enum {
+	NR_close = 57,
+	NR_sendfile = 71,
+	NR_connect = 203,
+	NR_accept = 202,
+	NR_splice = 76,
+	NR_accept4 = 242,
+	NR_preadv = 69,
+	NR_pwritev = 70
+};
 #endif
 
 struct user_mmsghdr {

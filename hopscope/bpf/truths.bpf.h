@@ -51,23 +51,26 @@ static __always_inline void count_probes(struct truths *t, __u64 sk)
 	t->probe_backoff = backoff;
 }
 
-/* sent: acknowledged plus unacknowledged, less SYN and FIN. received: arrived less unread, less a FIN that was read. */
-static __always_inline void read_totals(struct truths *t, __u64 sk)
+/* sent: acknowledged plus unacknowledged, less what was no data: an initiator's SYN and our FIN (ours says how many).
+ * received: arrived less unread, less a FIN that was read. bytes_received counts a FIN when it arrives, copied_seq
+ * passes it with the last byte before it.
+ */
+static __always_inline void read_totals(struct truths *t, __u64 sk, __u32 ours)
 {
-	__u8 state = BPF_CORE_READ(SK(sk), __sk_common.skc_state);
 	__u64 flags = BPF_CORE_READ(SK(sk), __sk_common.skc_flags);
-	__u32 unread = BPF_CORE_READ(TP(sk), rcv_nxt) - BPF_CORE_READ(TP(sk), copied_seq);
 
 	t->write_seq = BPF_CORE_READ(TP(sk), write_seq);
 	t->copied_seq = BPF_CORE_READ(TP(sk), copied_seq);
-	t->sent = BPF_CORE_READ(TP(sk), bytes_acked) +
-		  (__u32)(BPF_CORE_READ(TP(sk), write_seq) - BPF_CORE_READ(TP(sk), snd_una));
-	t->received = BPF_CORE_READ(TP(sk), bytes_received) - unread;
-	if ((flags & (1UL << SOCK_DONE_BIT)) && !unread && state != TCP_ESTABLISHED)
+	t->unacked = t->write_seq - BPF_CORE_READ(TP(sk), snd_una);
+	t->unread = BPF_CORE_READ(TP(sk), rcv_nxt) - t->copied_seq;
+	t->sent = BPF_CORE_READ(TP(sk), bytes_acked) + t->unacked;
+	t->sent = t->sent > ours ? t->sent - ours : 0;
+	t->received = BPF_CORE_READ(TP(sk), bytes_received) - t->unread;
+	if ((flags & (1UL << SOCK_DONE_BIT)) && !t->unread)
 		t->received -= 1;
 }
 
-static __always_inline void read_truths(struct truths *t, __u64 sk)
+static __always_inline void read_truths(struct truths *t, __u64 sk, __u32 ours)
 {
 	t->srtt_us = BPF_CORE_READ(TP(sk), srtt_us) >> 3;
 	t->rttvar_us = BPF_CORE_READ(TP(sk), mdev_us) >> 2;
@@ -79,7 +82,7 @@ static __always_inline void read_truths(struct truths *t, __u64 sk)
 	t->retransmitted_bytes = BPF_CORE_READ(TP(sk), bytes_retrans);
 	read_chronos(t, sk);
 	count_probes(t, sk);
-	read_totals(t, sk);
+	read_totals(t, sk, ours);
 	t->at = bpf_ktime_get_ns();
 }
 
