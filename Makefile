@@ -6,6 +6,7 @@ Q := $(if $(V),,@)
 
 APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
 APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl
+APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
 APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
 BPF_OBJECTS := hopscope/bpf/hopscope.x86.o hopscope/bpf/hopscope.arm64.o
@@ -16,7 +17,7 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: run test endurance bench setup bpf lint wheel clean
+.PHONY: run test endurance kernels kernel-one bench setup bpf lint wheel clean
 run: setup bpf
 	$(Q)$(BIN)/hopscope run
 
@@ -26,6 +27,13 @@ test: setup $(VENV)/test-programs bpf lint
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs bpf
 	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system
+
+# The tests of tests/kernel on Debian's 5.10, 6.1, 6.12 and 7.3; docs/kernels.md is made from it.
+kernels: setup $(VENV)/test-programs $(VENV)/kernels-programs bpf
+	$(Q)$(PY) -m tests.kernels
+
+kernel-one: setup $(VENV)/test-programs $(VENV)/kernels-programs bpf
+	$(Q)$(PY) -m tests.kernels 6.1
 
 # Each measurement on its own: make bench NAME=pair
 bench: setup $(VENV)/test-programs $(VENV)/bench-programs bpf
@@ -42,6 +50,9 @@ endef
 # Servers among them: who only wants to run hopscope does not get these.
 $(VENV)/test-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_TEST))
+	@touch $@
+$(VENV)/kernels-programs: Makefile | $(VENV)/ready
+	$(call install,$(APT_KERNELS))
 	@touch $@
 $(VENV)/bench-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_BENCH))

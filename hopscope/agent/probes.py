@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hopscope.edges.model import Probe
-from hopscope.libbpf import LibbpfError, btf_func_args, trial
+from hopscope.libbpf import LibbpfError, btf_enum, btf_func_args, trial
 
 OBJECT = Path(__file__).parent.parent / "bpf" / "hopscope.x86.o"
 
@@ -86,7 +86,10 @@ class Choice:
 def rodata() -> dict[str, int]:
     """What this kernel's type information says and the programs need to know before they are loaded."""
     arguments = btf_func_args("btf_trace_kfree_skb")
-    return {"kfree_skb_args": arguments - 1 if arguments else 2}
+    return {
+        "kfree_skb_args": arguments - 1 if arguments else 2,
+        "has_task_pt_regs": "BPF_FUNC_task_pt_regs" in btf_enum("bpf_func_id"),
+    }
 
 
 def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
