@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 EPILOG = """\b
 Examples:
@@ -20,14 +19,19 @@ Examples:
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def command(before: Path, after: Path, as_json: bool) -> None:
-    """Show which edges came, went or changed from BEFORE to AFTER. Rates are compared, not sums."""
+    """Show which edges came, went or changed from BEFORE to AFTER.
+
+    Rates are compared, not sums: the two may be of different lengths. Needs no root.
+    """
     from hopscope import client
     from hopscope.cli import changes
 
-    found = changes.changes(client.load(before), client.load(after))
+    found = client.diff(client.load(before), client.load(after))
     if as_json:
         click.echo(json.dumps([change.to_dict() for change in found]))
         return
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False)
     for text in changes.written(found, console.width):
         console.print(text, soft_wrap=True)

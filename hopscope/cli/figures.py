@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from hopscope.edges.figures import Unit
+
 NONE = "-"
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
@@ -62,3 +66,7 @@ def shorten(text: str, width: int) -> str:
         return "…"[:width]
     tail = (width - 1) // 2
     return text[: width - 1 - tail] + "…" + (text[-tail:] if tail else "")
+
+
+WRITTEN: Mapping[Unit, Callable[[float | None], str]] = {"number": amount, "bytes": size, "ns": duration}
+"""How a figure of each unit is written."""

@@ -18,13 +18,13 @@ STYLES = {"failing": "bold red", "slow": "yellow"}
 def show(profile: Profile, console: Console) -> None:
     """Prints a profile."""
     width = console.width
-    console.print(Text(f"{profile.host}  {profile.window.start[:19]}Z  {profile.window.seconds:g} s"), soft_wrap=True)
+    console.print(Text(f"{profile.host}  {profile.window.start[:19]}Z  {profile.window.seconds:.3g} s"), soft_wrap=True)
     found = lines.lines(profile.edges, profile.window.seconds)
     if found:
         for text in edges(found, width):
             console.print(text, soft_wrap=True)
     else:
-        console.print("No process had TCP traffic that was asked for; --all shows idle connections too.")
+        console.print("No TCP traffic in this window; --all shows idle connections, too.")
     for text in troubles(found):
         console.print(text)
     if profile.listeners:
@@ -48,7 +48,7 @@ def edges(found: list[lines.Line], width: int) -> Iterator[Text]:
     heads = " ".join(f"{column.heading:>{column.width}}" for column in columns)
     yield Text(f"{'CLIENT → SERVER':<{room}} {'LABEL':<{label}} {heads}", style="bold")
     for it in found:
-        figures = " ".join(f"{lines.written(column, it):>{column.width}}" for column in columns)
+        figures = " ".join(f"{column.text(it):>{column.width}}" for column in columns)
         name = f"{lines.name(it.edge, room):<{room}} {shorten(it.edge.label, label):<{label}}"
         yield Text(f"{name} {figures}", style=STYLES.get(it.state.name, ""))
 
@@ -74,16 +74,35 @@ def _listener(listener: Listener) -> Text:
 def completeness(seen: Mapping[str, Any]) -> list[str]:
     """How much was seen, in sentences."""
     parts = []
-    if "seconds_asked" in seen:
-        parts.append(f"{seen.get('seconds_recorded', 0):g} of {seen['seconds_asked']:g} seconds recorded")
-    if "connections" in seen:
-        parts.append(f"{seen.get('connections_own_slot', 0)} of {seen['connections']} connections in detail")
+    if seconds := seen.get("seconds"):
+        asked, recorded = seconds.get("asked", 0), seconds.get("recorded", 0)
+        whole = "all" if recorded >= asked else f"{recorded:.1f} of"
+        parts.append(f"{whole} {asked:.1f} seconds recorded")
+    if connections := seen.get("connections"):
+        parts.append(_in_detail(connections))
     lost = {place: number for place, number in (seen.get("lost") or {}).items() if number}
-    parts.append("nothing lost" if not lost else "lost: " + ", ".join(f"{n} in {place}" for place, n in lost.items()))
-    sentences = ["Seen: " + "; ".join(parts) + "."]
+    parts.append("nothing lost" if not lost else "lost: " + ", ".join(f"{_words(it)} {n}" for it, n in lost.items()))
+    sentences = ["Seen: " + "; ".join(part for part in parts if part) + "."]
+    if rest := (seen.get("not_asked") or {}).get("edges"):
+        names = ", ".join(seen["not_asked"]["processes"])
+        sentences.append(f"{amount(rest)} other edge{'s' if rest != 1 else ''} not asked for: {names}.")
     not_traced = seen.get("not_traced") or {}
     for who, why in not_traced.items() if isinstance(not_traced, Mapping) else ((it, None) for it in not_traced):
         sentences.append(f"Not traced: {who}" + (f", because {why}" if why else ""))
-    known = {"seconds_asked", "seconds_recorded", "connections", "connections_own_slot", "lost", "not_traced"}
-    sentences += [f"{name.replace('_', ' ')}: {value}" for name, value in seen.items() if name not in known and value]
+    known = {"seconds", "connections", "lost", "not_traced", "not_asked", "command"}
+    sentences += [f"{_words(name)}: {value}." for name, value in seen.items() if name not in known and value]
     return sentences
+
+
+def _in_detail(connections: Any) -> str:
+    if not isinstance(connections, Mapping):
+        return f"{amount(connections)} connections"
+    numbers = {name: number for name, number in connections.items() if isinstance(number, int | float)}
+    own, every = numbers.get("own_slot", numbers.get("own")), numbers.get("all", numbers.get("total"))
+    if own is not None and every is not None:
+        return f"{'all' if own >= every else f'{own} of'} {every} connections in detail"
+    return ", ".join(f"{_words(name)} {number}" for name, number in numbers.items())
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,5 +1,10 @@
-"""The Python API: `profile()` takes one picture of this host."""
+"""The Python API: `profile()` takes one picture of this host; `load`, `save` and `diff` keep and compare pictures."""
 
-from hopscope.client.profiling import HopscopeError, load, profile, save
+from hopscope.client.failure import HopscopeError
+from hopscope.client.files import diff, load, save
+from hopscope.client.profiling import profile
+from hopscope.client.result import Profile
+from hopscope.client.watching import Window, watching
+from hopscope.edges.selection import Selection
 
-__all__ = ["HopscopeError", "load", "profile", "save"]
+__all__ = ["HopscopeError", "Profile", "Selection", "Window", "diff", "load", "profile", "save", "watching"]

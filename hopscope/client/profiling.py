@@ -1,167 +1,111 @@
-"""One shot without a server: load the probes, look for a while, say what was seen."""
+"""One shot without a server: look for a while, say what was seen."""
 
 from __future__ import annotations
 
-import json
-import re
+import dataclasses
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO
 
-from hopscope.edges.model import Edge, Profile, Window
+from hopscope.client.command import HeldCommand, exists
+from hopscope.client.failure import HopscopeError
+from hopscope.client.result import Profile
+from hopscope.client.watching import Window, watching
+from hopscope.edges import model
+from hopscope.edges.selection import Selection
+from hopscope.settings import AgentSettings
 
+if TYPE_CHECKING:
+    from hopscope.agent.watch import Times
 
-class HopscopeError(Exception):
-    """What went wrong and what to do, in one line."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which edges are wanted. Empty: those that moved something."""
-
-    pids: frozenset[int] = frozenset()
-    name: re.Pattern[str] | None = None
-    ports: frozenset[int] = frozenset()
-    all: bool = False
-    own: bool = False
-
-    def takes(self, edge: Edge) -> bool:
-        """Whether an edge is part of the picture."""
-        if edge.own and not self.own:
-            return False
-        ends = (edge.client, edge.server)
-        if self.pids and not any(self.pids & set(end.pids) for end in ends):
-            return False
-        if self.name and not any(end.process and self.name.search(end.process) for end in ends):
-            return False
-        if self.ports and not any(
-            int(end.address.rpartition(":")[2] or 0) in self.ports for end in ends if ":" in end.address
-        ):
-            return False
-        return self.all or bool(self.pids or self.name or self.ports) or _moved(edge)
-
-
-def _moved(edge: Edge) -> bool:
-    sides = [side for side in (edge.client_side, edge.server_side) if side is not None]
-    if edge.connections.opened or edge.connections.closed or edge.connections.failed:
-        return True
-    return any(side.metrics["write"].count or side.metrics["read"].count for side in sides)
-
-
-@contextmanager
-def recording(times: bool = True) -> Iterator[Recording]:
-    """The probes in the kernel for as long as the block runs. Raises HopscopeError."""
-    from hopscope.agent.probes import choose
-    from hopscope.agent.processes import Processes
-    from hopscope.agent.recorder import Limits, Recorder
-    from hopscope.libbpf import LibbpfError
-
-    try:
-        recorder = Recorder(choose(), Limits(), Processes())
-    except LibbpfError as error:
-        raise HopscopeError(str(error)) from error
-    try:
-        recorder.take_times(times)
-        recorder.tick()
-        recorder.take_window()
-        yield Recording(recorder)
-    finally:
-        recorder.close()
-
-
-class Recording:
-    """A running recording: ask it for windows."""
-
-    def __init__(self, recorder: Recorder) -> None:  # noqa: F821 - imported lazily, the agent is an extra
-        self._recorder = recorder
-        self._from = time.time()
-
-    def tick(self) -> None:
-        """Reads the kernel's tables; at least every second."""
-        self._recorder.tick()
-
-    def window(self, selection: Selection) -> Profile:
-        """What happened since the last window."""
-        from hopscope.agent.assemble import edge, listener
-        from hopscope.agent.probes import describe
-
-        recorder, start = self._recorder, self._from
-        recorder.tick()
-        self._from = time.time()
-        active = Counter(
-            id(c.side.edge)
-            for c in recorder.ledger.live.values()
-            if c.side is not None and c.role == c.side.role and not c.flags & (2 | 16)
-        )
-        live = {key: id(book) for key, book in recorder.ledger.edges.items()}
-        books = recorder.take_window()
-        names = {value: name.removeprefix("PROTOCOL_").lower() for value, name in recorder.protocols.items()}
-        edges = []
-        for book in books:
-            number = active[live[book.client_key, book.server_key, book.port]]
-            open_now = number // max(1, len(book.sides)) if len(book.sides) > 1 else number
-            found = edge(book, open_now, names, recorder.choice.rung.time, recorder.hertz)
-            if found is not None and selection.takes(found):
-                edges.append(found)
-        return Profile(
-            recorder.processes.host,
-            Window(datetime.fromtimestamp(start, UTC).isoformat(), round(self._from - start, 3)),
-            tuple(edges),
-            tuple(listener(c, *recorder.queue(c)) for c in recorder.ledger.listeners.values() if c.owner),
-            {"lost": recorder.lost()},
-            describe(recorder.choice),
-        )
+Progress = Callable[[float], None]
+STEP = 0.1
 
 
 def profile(
     duration: float = 10,
     *,
-    pid: Sequence[int] = (),
+    pid: int | Sequence[int] = (),
     name: str | None = None,
-    port: Sequence[int] = (),
+    port: int | Sequence[int] = (),
+    cgroup: str | None = None,
+    container: str | None = None,
     all: bool = False,
     own: bool = False,
-    times: bool = True,
-    progress: Callable[[float], None] | None = None,
+    times: Times = "all",
+    command: Sequence[str] | None = None,
+    command_stdout: TextIO | None = None,
+    settings: AgentSettings | None = None,
+    progress: Progress | None = None,
 ) -> Profile:
-    """Looks at this host for `duration` seconds. Raises HopscopeError with what to do."""
+    """Looks at this host for `duration` seconds, or from a command's first byte to its exit. Ctrl-C ends it early.
+
+    The conditions are those of `hopscope profile`; `own` is its `--self`. With `command` only edges of it and of its
+    descendants are taken, its exit code is in `completeness["command"]`, and `command_stdout` is where its output goes.
+    `progress` hears the share that is done. Raises HopscopeError with what to do.
+    """
+    chosen = _selection(pid, name, port, cgroup, container, all, own)
+    if command is not None:
+        return Profile.of(_command(command, command_stdout, chosen, times, settings))
+    with watching(chosen, times, settings=settings) as window:
+        _wait(duration, progress)
+        return Profile.of(window.take())
+
+
+def _selection(
+    pid: int | Sequence[int],
+    name: str | None,
+    port: int | Sequence[int],
+    cgroup: str | None,
+    container: str | None,
+    all: bool,
+    own: bool,
+) -> Selection:
+    pids = frozenset((pid,) if isinstance(pid, int) else pid)
+    ports = frozenset((port,) if isinstance(port, int) else port)
+    for number in pids:
+        if not exists(number):
+            raise HopscopeError(f"there is no process {number}; see ps -e", 2)
     try:
-        pattern = re.compile(name) if name else None
-    except re.error as error:
-        raise HopscopeError(f"--name {name!r} is not a regular expression: {error}", 2) from error
-    for number in pid:
-        if not Path(f"/proc/{number}").exists():
-            raise HopscopeError(f"there is no process {number}", 2)
-    selection = Selection(frozenset(pid), pattern, frozenset(port), all, own)
-    with recording(times) as running:
-        end = time.monotonic() + duration
+        return Selection(pids, name, ports, cgroup, container, all, own)
+    except ValueError as error:
+        raise HopscopeError(str(error), 2) from error
+
+
+def _wait(duration: float, progress: Progress | None) -> None:
+    start = time.monotonic()
+    try:
+        while (passed := time.monotonic() - start) < duration:
+            time.sleep(min(STEP, duration - passed))
+            if progress is not None:
+                progress(min(1.0, (time.monotonic() - start) / duration))
+    except KeyboardInterrupt:
+        pass  # what was seen so far is the answer
+
+
+def _command(
+    command: Sequence[str], stdout: TextIO | None, chosen: Selection, times: Times, settings: AgentSettings | None
+) -> model.Profile:
+    held = HeldCommand(command, stdout)
+    try:
+        with watching(chosen, times, held.pid, settings) as window:
+            held.release()
+            return _until_end(held, window)
+    finally:
+        held.end()
+
+
+def _until_end(held: HeldCommand, window: Window) -> model.Profile:
+    interrupted = False
+    while True:
         try:
-            while (left := end - time.monotonic()) > 0:
-                time.sleep(min(left, 0.2))
-                running.tick()
-                if progress is not None:
-                    progress(min(1.0, 1 - left / duration))
+            if held.ended(STEP):
+                break
         except KeyboardInterrupt:
-            pass  # what was seen so far is shown
-        return running.window(selection)
-
-
-def save(picture: Profile, path: Path) -> None:
-    """Writes a profile as JSON."""
-    path.write_text(picture.to_json())
-
-
-def load(path: Path) -> Profile:
-    """Reads a saved profile. Raises HopscopeError."""
-    try:
-        return Profile.from_dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise HopscopeError(f"cannot read {path}: {error}") from error
+            # The terminal sent it to the command, too, which may need a moment; the second one is meant for us.
+            if interrupted:
+                break
+            interrupted = True
+    seen = window.take()
+    said = {"arguments": list(held.command), "exit_code": held.exit_code}
+    return dataclasses.replace(seen, completeness={**seen.completeness, "command": said})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,12 +73,23 @@ class Selection:
 
 
 def select(profile: Profile, selection: Selection) -> Profile:
-    """The profile with the edges that are asked for, and the listeners of the processes that are."""
-    return dataclasses.replace(
-        profile,
-        edges=tuple(edge for edge in profile.edges if selection.takes(edge)),
-        listeners=tuple(it for it in profile.listeners if _listens(it.process, it.address, selection)),
-    )
+    """The profile with the edges that are asked for, and the listeners of the processes that are.
+
+    When something in particular was asked for, `completeness["not_asked"]` says what else there was.
+    """
+    edges = tuple(edge for edge in profile.edges if selection.takes(edge))
+    seen = dict(profile.completeness)
+    if selection.narrow:
+        rest = [edge for edge in profile.edges if not edge.own and not selection.takes(edge)]
+        seen["not_asked"] = {"edges": len(rest), "processes": _names(rest)}
+    listeners = tuple(it for it in profile.listeners if _listens(it.process, it.address, selection))
+    return dataclasses.replace(profile, edges=edges, listeners=listeners, completeness=seen)
+
+
+def _names(edges: Iterable[Edge], limit: int = 8) -> list[str]:
+    """Their processes, the most frequent first."""
+    found = Counter(end.process for edge in edges for end in (edge.client, edge.server) if end.process)
+    return [name for name, _ in found.most_common(limit)]
 
 
 def _listens(process: End, address: str, selection: Selection) -> bool:
@@ -110,13 +122,3 @@ def beneath(cgroup: str | None, path: str) -> bool:
 def _same_container(known: str | None, wanted: str) -> bool:
     # Either may be cut: tools print twelve characters of sixty-four.
     return known is not None and (known.startswith(wanted) or (len(known) >= 12 and wanted.startswith(known)))
-
-
-def names(profile: Profile, limit: int = 5) -> Collection[str]:
-    """Names of the processes that were seen, the most frequent first: what a selection that found nothing offers."""
-    counts: dict[str, int] = {}
-    for edge in profile.edges:
-        for end in (edge.client, edge.server):
-            if end.process and not edge.own:
-                counts[end.process] = counts.get(end.process, 0) + 1
-    return sorted(counts, key=lambda name: -counts[name])[:limit]

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from hopscope.client.profiling import Selection, recording
+from hopscope.agent.watch import Watch
+from hopscope.edges.selection import Selection, select
+from hopscope.settings import AgentSettings
 
 CALLS, SIZE = 23, 101
 
@@ -32,7 +34,8 @@ def answer(listener: socket.socket) -> None:
 
 @pytest.mark.usefixtures("root")
 def test_both_sides_of_one_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, recording() as running:
+    with socket.create_server(("127.0.0.1", 0)) as listener, Watch(AgentSettings()) as watch:
+        window = watch.open()
         port = listener.getsockname()[1]
         child = os.fork()
         if child == 0:
@@ -43,7 +46,7 @@ def test_both_sides_of_one_connection() -> None:
         server.join()
         os.waitpid(child, 0)
         time.sleep(0.1)
-        picture = running.window(Selection(ports=frozenset({port}), own=True))
+        picture = select(window.take(), Selection(ports=frozenset({port}), own=True))
     (edge,) = picture.edges
     assert edge.connections.opened == edge.connections.closed == 1
     assert edge.client_side is not None and edge.server_side is not None

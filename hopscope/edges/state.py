@@ -1,0 +1,117 @@
+"""What state an edge is in, why, and at which end: healthy, slow or failing. Pure.
+
+Law: a state stands on counts of this window alone, and each reason names its count and the end that it points to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from hopscope.edges.histogram import percentile
+from hopscope.edges.model import Edge, Side
+
+Name = Literal["failing", "slow", "healthy"]
+NAMES: tuple[Name, ...] = ("failing", "slow", "healthy")
+"""The worst first."""
+
+FAILED_SHARE = RESET_SHARE = 0.01
+"""Of the connects, of the closed connections."""
+RESENT_SHARE, RESENT_LEAST = 0.01, 3
+"""Of the segments; TCP's own probing sends one or two again on a healthy path."""
+DROPPED_LEAST = 3
+HELD_BACK_SHARE, HELD_BACK_LEAST_US = 0.2, 10_000
+"""Of the time in which there was something to send."""
+SYN_RETRY_NS = 900_000_000
+"""The kernel sends a SYN again after a second: a handshake of that length lost one."""
+QUEUEING_TIMES, QUEUEING_LEAST_US = 10, 20_000
+"""Round trip over the shortest one, when it is also that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state of an edge, and a clause for each reason."""
+
+    name: Name
+    reasons: tuple[str, ...] = ()
+
+
+def state(edge: Edge) -> State:
+    """The state of an edge in its window."""
+    failing, slow = list(_failing(edge)), list(_slow(edge))
+    name: Name = "failing" if failing else "slow" if slow else "healthy"
+    return State(name, (*failing, *slow))
+
+
+def _failing(edge: Edge) -> Iterator[str]:
+    connections = edge.connections
+    failed = sum(connections.failed.values())
+    if failed and failed >= FAILED_SHARE * (failed + connections.opened):
+        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(connections.failed.items()))
+        yield f"{failed} of {failed + connections.opened} connects failed ({causes})"
+    for where, side in _sides(edge):
+        reset = side.metrics.get("reset")
+        closed = max(connections.closed, 1)
+        if reset is not None and reset.count and reset.count >= RESET_SHARE * closed:
+            yield f"{reset.count} of {max(closed, reset.count)} closed by a reset from {_senders(where, reset.reasons)}"
+            break  # both ends see the same reset
+    for where, side in _sides(edge):
+        if probes := int(side.tcp.get("zero_window_probes", 0)):
+            yield f"the {_other(where)} does not read: {_times(probes, 'zero-window probe')} from the {where}"
+
+
+def _senders(where: str, reasons: object) -> str:
+    # What is local to the end that saw it is named by that end.
+    names = {
+        "peer": f"the {_other(where)}",
+        "local application": f"the {where}",
+        "local kernel": f"the {where}'s kernel",
+    }
+    known = sorted(reasons) if isinstance(reasons, dict) else []
+    return " and ".join(names.get(reason, reason) for reason in known) or "an unknown end"
+
+
+def _slow(edge: Edge) -> Iterator[str]:
+    for where, side in _sides(edge):
+        resent, out = side.metrics.get("retransmit"), side.tcp.get("segments_out", 0)
+        if resent is not None and resent.count >= max(RESENT_LEAST, RESENT_SHARE * out):
+            share = f", {resent.count / out:.1%} of its segments" if out >= resent.count else ""
+            yield f"the {where} sent {_times(resent.count, 'segment')} again{share}"
+        drop = side.metrics.get("drop")
+        if drop is not None and drop.count >= DROPPED_LEAST:
+            why = ", ".join(sorted(name for name in drop.reasons or {} if not name.startswith("tidy_up")))
+            yield f"the kernel dropped {_times(drop.count, 'packet')} of the {where}" + (f" ({why})" if why else "")
+        yield from _held_back(where, side)
+        least, now = side.tcp.get("min_rtt", 0), side.tcp.get("srtt", 0)
+        if least and now >= max(QUEUEING_LEAST_US, QUEUEING_TIMES * least):
+            yield f"packets queue on the way: round trip {now / 1000:.0f} ms, at its best {least / 1000:.1f} ms"
+        connect = side.metrics.get("connect")
+        if connect is not None and (percentile(connect.histogram or (), 0.99) or 0) >= SYN_RETRY_NS:
+            yield "handshakes take a second or more: a SYN or its answer is lost"
+
+
+def _held_back(where: str, side: Side) -> Iterator[str]:
+    busy = side.tcp.get("busy", 0)
+    for name, what in (
+        ("rwnd_limited", f"the {_other(where)} reads too slowly: its window held the {where} back"),
+        ("sndbuf_limited", f"the {where}'s send buffer is too small: it held it back"),
+    ):
+        held = side.tcp.get(name, 0)
+        if busy and held >= max(HELD_BACK_LEAST_US, HELD_BACK_SHARE * busy):
+            yield f"{what} {min(1.0, held / busy):.0%} of the time"
+
+
+def _sides(edge: Edge) -> Iterator[tuple[str, Side]]:
+    if edge.client_side is not None:
+        yield "client", edge.client_side
+    if edge.server_side is not None:
+        yield "server", edge.server_side
+
+
+def _other(where: str) -> str:
+    return "server" if where == "client" else "client"
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
