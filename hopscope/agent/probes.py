@@ -100,18 +100,21 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
     constants = rodata()
     refused: dict[str, str] = {}
 
-    def works(program: str) -> bool:
-        error = trial(path, program, constants)
-        if error is not None:
-            refused[program] = str(error)
-        return error is None
+    def works(*programs: str) -> bool:
+        error = trial(path, programs, constants)
+        if error is None:
+            return True
+        if len(programs) > 1:  # most of a trial is reading the kernel's types: one by one only to learn which
+            return all(works(program) for program in programs)
+        refused[programs[0]] = str(error)
+        return False
 
-    for program in ALWAYS:
-        if not works(program):
-            raise LibbpfError(f"this kernel refuses {program}, which everything needs: {refused[program]}")
-    optional = tuple(program for program in OPTIONAL if works(program))
+    if not works(*ALWAYS):
+        ((program, why),) = refused.items()
+        raise LibbpfError(f"this kernel refuses {program}, which everything needs: {why}")
+    optional = tuple(OPTIONAL) if works(*OPTIONAL) else tuple(name for name in OPTIONAL if works(name))
     for rung in rungs():
-        if (only is None or rung.name == only) and all(works(p) for p in rung.counters + rung.timers):
+        if (only is None or rung.name == only) and works(*rung.counters, *rung.timers):
             return Choice(rung, optional, refused, constants)
     reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from hopscope.libbpf.layouts import Layouts
@@ -268,20 +268,20 @@ class Variables(Mapping[str, int]):
         return len(self._section)
 
 
-def trial(path: Path, program: str, rodata: Mapping[str, int]) -> LibbpfError | None:
-    """Loads and attaches one program alone; None when the kernel took it. Nothing is left behind."""
+def trial(path: Path, programs: Collection[str], rodata: Mapping[str, int]) -> LibbpfError | None:
+    """Loads and attaches some programs, no others; None when the kernel took them all. Nothing is left behind."""
     obj = Object.open(path)
     try:
         for name, p in obj.programs.items():
-            p.set_autoload(name == program)
+            p.set_autoload(name in programs)
         for name, value in rodata.items():
             obj.set_rodata(name, value)
         obj.load()
-        chosen = obj.programs[program]
-        if chosen.section == "raw_tp":
-            chosen.run(0, 0)
-        else:
-            chosen.attach().close()
+        for chosen in map(obj.programs.__getitem__, programs):
+            if chosen.section == "raw_tp":
+                chosen.run(0, 0)
+            else:
+                chosen.attach().close()
     except LibbpfError as error:
         return error
     finally:
