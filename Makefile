@@ -6,6 +6,7 @@ Q := $(if $(V),,@)
 
 APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
 APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl
+APT_DEMO := nftables iproute2 python3
 APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
 APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
@@ -17,9 +18,12 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: run test endurance kernels kernel-one bench setup bpf lint wheel clean
+.PHONY: run demo test endurance kernels kernel-one bench setup bpf lint wheel clean
 run: setup bpf
 	$(Q)$(BIN)/hopscope run
+
+demo: setup $(VENV)/demo-programs bpf
+	$(Q)$(BIN)/hopscope demo
 
 test: setup $(VENV)/test-programs bpf lint
 	$(Q)$(PYTEST) tests
@@ -50,6 +54,9 @@ endef
 # Servers among them: who only wants to run hopscope does not get these.
 $(VENV)/test-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_TEST))
+	@touch $@
+$(VENV)/demo-programs: Makefile | $(VENV)/ready
+	$(call install,$(APT_DEMO))
 	@touch $@
 $(VENV)/kernels-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_KERNELS))

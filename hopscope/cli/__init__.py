@@ -7,13 +7,21 @@ import sys
 
 import click
 
-EXTRAS = {"numpy": "agent", "google": "agent", "grpc": "agent", "chdb": "server", "pyarrow": "all", "pandas": "all"}
+EXTRAS = {
+    "numpy": "agent",
+    "google": "agent",
+    "grpc": "agent",
+    "chdb": "server",
+    "pyarrow": "all",
+    "pandas": "all",
+    "cryptography": "demo",
+}
 
 
 class Commands(click.Group):
     """Commands that are imported when they are asked for, so that `--help` needs nothing and starts at once."""
 
-    names = ("profile", "top", "show", "diff", "check", "run", "agent", "server")
+    names = ("profile", "top", "show", "diff", "check", "run", "demo", "agent", "server")
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands, the most used first."""
