@@ -10,6 +10,9 @@ APT_DEMO := nftables iproute2 python3
 APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
 APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
+WIRE_SOURCES := $(wildcard hopscope/wire/hopscope/v1/*.proto)
+WIRE_MODULES := $(WIRE_SOURCES:.proto=_pb2.py)
+
 BPF_OBJECTS := hopscope/bpf/hopscope.x86.o hopscope/bpf/hopscope.arm64.o
 BPF_SOURCES := $(wildcard hopscope/bpf/*.c hopscope/bpf/*.h)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -Ihopscope/bpf
@@ -18,7 +21,7 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: run demo test endurance kernels kernel-one bench setup bpf lint wheel clean
+.PHONY: run demo test endurance kernels kernel-one bench setup wire bpf lint wheel clean
 run: setup bpf
 	$(Q)$(BIN)/hopscope run
 
@@ -44,7 +47,7 @@ bench: setup $(VENV)/test-programs $(VENV)/bench-programs bpf
 	$(Q)$(PY) -m bench $(NAME)
 
 # What is missing is installed, and nothing else is asked of apt.
-setup: $(VENV)/ready
+setup: $(VENV)/ready $(WIRE_MODULES)
 define install
 	$(Q)missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>&1 | grep -v 'install ok' || true); \
 	if [ -n "$$missing" ]; then echo "  APT      $(1)"; \
@@ -77,6 +80,12 @@ hopscope/bpf/hopscope.%.o: $(BPF_SOURCES)
 	@echo "  BPF      $(notdir $@)"
 	$(Q)clang $(BPF_FLAGS) -D__TARGET_ARCH_$* -c hopscope/bpf/hopscope.bpf.c -o $@.tmp && llvm-strip -g $@.tmp && mv $@.tmp $@
 
+wire: $(WIRE_MODULES)
+hopscope/wire/%_pb2.py: hopscope/wire/%.proto $(VENV)/ready
+	@echo "  WIRE     $(notdir $<)"
+	$(Q)PATH="$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. --mypy_out=quiet:. \
+	  --mypy_grpc_out=quiet:. $<
+
 lint: setup bpf | build
 	@echo "  LINT     ruff, mypy, import contracts, clang-format"
 	$(Q)$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
@@ -92,4 +101,4 @@ build:
 	@mkdir -p $@
 
 clean:
-	rm -rf $(VENV) build dist hopscope/bpf/*.o
+	rm -rf $(VENV) build dist hopscope/bpf/*.o hopscope/wire/hopscope/*/*_pb2*

@@ -17,3 +17,13 @@ def group_id(host: str, cgroup: str, executable: str, script: str = "") -> str:
 def edge_id(client: str, server: str, port: int, transport: str = "tcp") -> str:
     """Id of an edge between two keys (group ids or addresses), 16 hex digits."""
     return _id("edge", client, server, str(port), transport)
+
+
+def host_id(host: str) -> str:
+    """Id of a host, 16 hex digits."""
+    return _id("host", host)
+
+
+def listener_id(process: str, address: str) -> str:
+    """Id of what listens at an address, 16 hex digits; `process` is a group's id."""
+    return _id("listener", process, address)

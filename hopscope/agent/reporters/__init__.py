@@ -1,0 +1,1 @@
+"""Where the agent's seconds go: one module per receiver."""

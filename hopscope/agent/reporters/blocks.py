@@ -1,0 +1,269 @@
+"""How the profile of one second becomes batches of blocks, and what the store has been told already. Pure.
+
+Law: a store that got all batches since the last `forget` can name every line that it has rows of.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from hopscope.edges.histogram import index_of
+from hopscope.edges.identity import host_id, listener_id
+from hopscope.edges.model import Edge, End, Listener, Profile, Side, Value
+from hopscope.metrics import BY_NAME, Metric
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+BATCH_COST = 4_000_000
+"""Estimated bytes after which a second goes on in another batch; a receiver takes 16 MB."""
+_ROW_COST, _BUCKET_COST, _KNOWN_LIMIT = 48, 6, 200_000
+_TIMES = ("time_ns", "call_ns", "queue_ns")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Seconds of which batches were dropped."""
+
+    second: int
+    seconds: int
+    batches: int
+    cause: str
+
+
+@dataclass(slots=True)
+class _Draft:
+    batch: wire.Batch
+    blocks: dict[int, wire.Block] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=lambda: {"": 0})
+    cost: int = 0
+
+    def block(self, metric: Metric) -> wire.Block:
+        found = self.blocks.get(metric.number)
+        if found is None:
+            found = self.blocks[metric.number] = wire.Block(metric=metric.number)
+        return found
+
+    def label(self, text: str) -> int:
+        return self.labels.setdefault(_text(text), len(self.labels))
+
+    def finish(self, sides: Mapping[int, bytearray]) -> wire.Batch:
+        for number, block in self.blocks.items():
+            block.side = bytes(sides[number])
+        self.batch.labels.extend(self.labels)
+        self.batch.blocks.extend(self.blocks.values())
+        return self.batch
+
+
+class Blocks:
+    """Makes the batches of one agent. `boot`: 64 random bits, the same until the agent ends."""
+
+    def __init__(self, boot: int, version: str) -> None:
+        self.boot = boot
+        self.version = version
+        self._sequence = 0
+        self._told: dict[tuple[str, int], bytes] = {}
+        self._hour = 0
+
+    def forget(self) -> None:
+        """The store may not know what it was told: the next batches say everything again."""
+        self._told.clear()
+
+    def batches(self, profile: Profile, gaps: Iterable[Gap] = ()) -> list[tuple[int, wire.Batch]]:
+        """The second of a profile as (sequence, batch), at least one; numbers that the catalogue does not have are lost
+        and counted."""
+        start = datetime.fromisoformat(profile.window.start).timestamp()
+        second = math.floor(start)
+        if second // 3600 != self._hour or len(self._told) > _KNOWN_LIMIT:
+            # Said again each hour, so that a store may forget what has not been seen for long.
+            self.forget()
+            self._hour = second // 3600
+        return _Second(self, profile, second).write(gaps)
+
+    def next_sequence(self) -> int:
+        """The number of the next batch."""
+        self._sequence += 1
+        return self._sequence
+
+    def news(self, kind: str, number: int, message: Message) -> bool:
+        """Whether the store does not know this yet; it does from now on."""
+        said = message.SerializeToString(deterministic=True)
+        if self._told.get((kind, number)) == said:
+            return False
+        self._told[kind, number] = said
+        return True
+
+
+class _Second:
+    """The batches of one second under way."""
+
+    def __init__(self, blocks: Blocks, profile: Profile, second: int) -> None:
+        self._blocks = blocks
+        self._profile = profile
+        self._second = second
+        self._host = int(host_id(profile.host), 16)
+        self._lost = 0
+        self._done: list[tuple[int, wire.Batch]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        sequence = self._blocks.next_sequence()
+        batch = wire.Batch(boot=self._blocks.boot, sequence=sequence, host=self._host, second=self._second)
+        self._draft = _Draft(batch)
+        self._sides: dict[int, bytearray] = {}
+
+    def _end(self) -> None:
+        batch = self._draft.finish(self._sides)
+        self._done.append((batch.sequence, batch))
+
+    def write(self, gaps: Iterable[Gap]) -> list[tuple[int, wire.Batch]]:
+        """All batches; the gaps are told in the first, completeness in the last."""
+        for gap in gaps:
+            self._draft.batch.gaps.add(second=gap.second, seconds=gap.seconds, batches=gap.batches, cause=gap.cause)
+        agent = self._agent()
+        if self._blocks.news("agent", self._host, agent):
+            self._draft.batch.agent.CopyFrom(agent)
+        for edge in self._profile.edges:
+            self._edge(edge)
+        for listener in self._profile.listeners:
+            self._listener(listener)
+        self._completeness()
+        self._end()
+        return self._done
+
+    def _agent(self) -> wire.Agent:
+        probes = {
+            name: wire.Probe(rung=p.rung or "", hook=p.hook or "", why_not=_text(p.why_not or ""))
+            for name, p in self._profile.probes.items()
+        }
+        return wire.Agent(host=_text(self._profile.host), version=self._blocks.version, probes=probes)
+
+    def _completeness(self) -> None:
+        amounts, state = _completeness(self._profile.completeness)
+        if self._lost:
+            amounts["lost.not_in_catalogue"] = amounts.get("lost.not_in_catalogue", 0) + self._lost
+        self._draft.batch.completeness.CopyFrom(
+            wire.Completeness(
+                seconds=self._profile.window.seconds, amounts=amounts, state=json.dumps(state) if state else ""
+            )
+        )
+
+    def _edge(self, edge: Edge) -> None:
+        line = int(edge.id, 16)
+        tls = edge.tls or {}
+        said = wire.Edge(
+            id=line, client=self._end_of(edge.client), server=self._end_of(edge.server), transport=edge.transport,
+            protocol=edge.protocol, security=edge.security, own=edge.own,
+            sni=[_text(name) for name in tls.get("sni", ())], alpn=[_text(name) for name in tls.get("alpn", ())],
+        )  # fmt: skip
+        if self._blocks.news("edge", line, said):
+            self._draft.batch.edges.append(said)
+            self._draft.cost += said.ByteSize()
+        for name in ("opened", "closed", "active"):
+            self._number(line, wire.SIDE_NONE, name, getattr(edge.connections, name))
+        for cause, count in edge.connections.failed.items():
+            self._row(line, wire.SIDE_NONE, BY_NAME["failed"], cause, count=count)
+        if edge.client_side is not None:
+            self._side(line, wire.SIDE_CLIENT, edge.client_side)
+        if edge.server_side is not None:
+            self._side(line, wire.SIDE_SERVER, edge.server_side)
+        if self._draft.cost > BATCH_COST:
+            self._end()
+            self._begin()
+
+    def _end_of(self, end: End) -> wire.End:
+        if end.id is None:
+            return wire.End(address=end.address, listen=end.listen or "")
+        process = int(end.id, 16)
+        said = wire.Process(
+            id=process, name=_text(end.process or ""), service=_text(end.service or ""),
+            instance=_text(end.instance or ""), container=_text(end.container or ""), cgroup=_text(end.cgroup or ""),
+        )  # fmt: skip
+        if self._blocks.news("process", process, said):
+            self._draft.batch.processes.append(said)
+            self._draft.cost += said.ByteSize()
+        return wire.End(process=process, address=end.address, listen=end.listen or "", pids=end.pids)
+
+    def _listener(self, listener: Listener) -> None:
+        line = int(listener_id(listener.process.id or "", listener.address), 16)
+        said = wire.Listener(id=line, process=self._end_of(listener.process))
+        if self._blocks.news("listener", line, said):
+            self._draft.batch.listeners.append(said)
+        for name in ("queue", "limit", "overflows", "synacks_retransmitted"):
+            self._number(line, wire.SIDE_NONE, name, getattr(listener, name))
+
+    def _side(self, line: int, side: int, measured: Side) -> None:
+        for name, value in measured.metrics.items():
+            metric = BY_NAME.get(name)
+            if metric is None:
+                self._lost += 1
+            else:
+                self._value(line, side, metric, value)
+        for name, number in measured.tcp.items():
+            self._number(line, side, name, number)
+
+    def _value(self, line: int, side: int, metric: Metric, value: Value) -> None:
+        # A side of which nothing moved is there all the same: its `write` says so, also with 0.
+        if value.count or value.bytes or metric.name == "write":
+            self._row(line, side, metric, "", count=value.count, moved=value.bytes or 0)
+        histogram = value.histogram or ()
+        for part in _TIMES:
+            ns = getattr(value, part)
+            if ns is not None:
+                timed = value.timed or 0 if part != "queue_ns" else 0
+                self._row(line, side, metric, part, count=timed, total=ns, histogram=histogram)
+                histogram = ()
+        for reason, count in (value.reasons or {}).items():
+            self._row(line, side, metric, reason, count=count)
+
+    def _number(self, line: int, side: int, name: str, number: float) -> None:
+        metric = BY_NAME.get(name)
+        if metric is None:
+            self._lost += 1
+        elif metric.merge != "sum":
+            self._row(line, side, metric, "", count=1, total=number, least=number, most=number)
+        elif number:
+            self._row(line, side, metric, "", count=1, total=number)
+
+    def _row(
+        self, line: int, side: int, metric: Metric, label: str, *, count: int = 0, moved: int = 0, total: float = 0,
+        least: float = 0, most: float = 0, histogram: Iterable[tuple[int, int, int]] = (),
+    ) -> None:  # fmt: skip
+        draft = self._draft
+        block = draft.block(metric)
+        self._sides.setdefault(metric.number, bytearray()).append(side)
+        block.line.append(line)
+        block.label.append(draft.label(label))
+        block.count.append(count)
+        block.bytes.append(moved)
+        block.sum.append(total)
+        block.min.append(least)
+        block.max.append(most)
+        filled = 0
+        for low, _, held in histogram:
+            block.bucket.append(index_of(low))
+            block.held.append(held)
+            filled += 1
+        block.filled.append(filled)
+        draft.cost += _ROW_COST + _BUCKET_COST * filled
+
+
+def _completeness(given: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """What adds up, by dotted name, and what describes the end of the second."""
+    amounts, state = {}, {}
+    for name, value in given.items():
+        if name in ("seconds", "lost") and isinstance(value, Mapping):
+            amounts.update({f"{name}.{key}": float(number) for key, number in value.items()})
+        else:
+            state[name] = value
+    return amounts, state
+
+
+def _text(text: str) -> str:
+    """What a name of the kernel's is in UTF-8, which the wire demands."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,0 +1,1 @@
+"""What the numbers mean: pure, no clock, file, socket or thread."""

@@ -1,0 +1,191 @@
+"""What a batch is in the tables: the rows of each, checked before anything is stored. Pure.
+
+Law: the same batch gives the same rows, byte for byte, and a batch that cannot be stored whole gives none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hopscope.edges.histogram import BUCKETS
+from hopscope.metrics import BY_NUMBER
+from hopscope.server.storage.native import Coded, Column, Lists, lists
+from hopscope.server.storage.store import Insert
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+_LAST_SECOND = (1 << 32) - 1
+_LONGEST_TEXT = 4096
+_NUMBERS = ("count", "bytes", "sum", "min", "max")
+
+
+def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
+    """The rows of a batch, entities first, so that no row is stored that has no name yet. Raises ValueError."""
+    if not 0 < batch.second <= _LAST_SECOND:
+        raise ValueError(f"second {batch.second} is not a time")
+    made = [
+        _agents(batch),
+        _processes(batch),
+        _edges(batch),
+        _listeners(batch),
+        _gaps(batch),
+        _metrics(batch),
+        _seen(batch, received_ms, skew_ms),
+    ]
+    return [insert for insert in made if insert.rows]
+
+
+def _text(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"a text of {len(text)} characters; at most {_LONGEST_TEXT}")
+    return text
+
+
+def _table(name: str, rows: Sequence[Sequence[Any]], *columns: tuple[str, str]) -> Insert:
+    """Rows of plain values, with the types of their columns."""
+    by_column: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    made = []
+    for (column, kind), values in zip(columns, by_column, strict=True):
+        if kind == "String":
+            values = [_text(value) for value in values]
+        made.append(Column(column, kind, lists(values) if kind.startswith("Array(") else values))
+    return Insert(name, tuple(made), len(rows))
+
+
+def _agents(batch: wire.Batch) -> Insert:
+    rows = []
+    if batch.HasField("agent"):
+        said = batch.agent
+        probes = {name: {"rung": p.rung, "hook": p.hook, "why_not": p.why_not} for name, p in said.probes.items()}
+        rows.append((batch.host, said.host, said.version, batch.boot, json.dumps(probes, sort_keys=True), batch.second))
+    return _table(
+        "agent", rows, ("id", "UInt64"), ("host", "String"), ("version", "String"), ("boot", "UInt64"),
+        ("probes", "String"), ("last", "DateTime"),
+    )  # fmt: skip
+
+
+def _processes(batch: wire.Batch) -> Insert:
+    rows = [
+        (p.id, batch.host, p.name, p.service, p.instance, p.container, p.cgroup, batch.second) for p in batch.processes
+    ]
+    texts = [(name, "String") for name in ("name", "service", "instance", "container", "cgroup")]
+    return _table("process", rows, ("id", "UInt64"), ("host", "UInt64"), *texts, ("last", "DateTime"))
+
+
+def _end(end: wire.End) -> tuple[Any, ...]:
+    return end.process, end.address, end.listen, list(end.pids)
+
+
+def _end_columns(name: str) -> tuple[tuple[str, str], ...]:
+    kinds = {"process": "UInt64", "address": "String", "listen": "String", "pids": "Array(UInt32)"}
+    return tuple((f"{name}_{field}", kind) for field, kind in kinds.items())
+
+
+def _edges(batch: wire.Batch) -> Insert:
+    rows = [
+        (
+            e.id, batch.host, *_end(e.client), *_end(e.server), e.transport, e.protocol, e.security, list(e.sni),
+            list(e.alpn), int(e.own), batch.second,
+        )
+        for e in batch.edges
+    ]  # fmt: skip
+    return _table(
+        "edge", rows, ("id", "UInt64"), ("host", "UInt64"), *_end_columns("client"), *_end_columns("server"),
+        ("transport", "String"), ("protocol", "String"), ("security", "String"), ("sni", "Array(String)"),
+        ("alpn", "Array(String)"), ("own", "UInt8"), ("last", "DateTime"),
+    )  # fmt: skip
+
+
+def _listeners(batch: wire.Batch) -> Insert:
+    rows = [(item.id, batch.host, *_end(item.process), batch.second) for item in batch.listeners]
+    columns = (("id", "UInt64"), ("host", "UInt64"), *_end_columns("process"), ("last", "DateTime"))
+    return _table("listener", rows, *columns)
+
+
+def _gaps(batch: wire.Batch) -> Insert:
+    rows = [(gap.second, batch.host, gap.seconds, gap.batches, gap.cause) for gap in batch.gaps]
+    if any(not 0 < row[0] <= _LAST_SECOND for row in rows):
+        raise ValueError("a gap outside of time")
+    columns = (("ts", "DateTime"), ("host", "UInt64"), ("seconds", "UInt32"), ("batches", "UInt64"))
+    return _table("gap", rows, *columns, ("cause", "String"))
+
+
+def _seen(batch: wire.Batch, received_ms: int, skew_ms: int) -> Insert:
+    known = batch.completeness
+    unknown = sum(len(block.line) for block in batch.blocks if block.metric not in BY_NUMBER)
+    names, amounts = [_text(name) for name in known.amounts], list(known.amounts.values())
+    columns = (
+        Column("ts", "DateTime", [batch.second]),
+        Column("host", "UInt64", [batch.host]),
+        Column("seconds", "Float64", [known.seconds]),
+        Column("batches", "UInt64", [1]),
+        Column("rows", "UInt64", [sum(len(block.line) for block in batch.blocks)]),
+        Column("unknown", "UInt64", [unknown]),
+        Column("amounts", "Map(String, Float64)", Lists([len(names)], (names, amounts))),
+        Column("state", "Tuple(UInt32, String)", ([batch.second], [known.state])),
+        Column("skew", "Tuple(UInt64, Int64)", ([received_ms], [skew_ms])),
+    )
+    return Insert("seen_1s", columns, 1)
+
+
+def _metrics(batch: wire.Batch) -> Insert:
+    blocks = [_checked(block, len(batch.labels)) for block in batch.blocks]
+    rows = sum(len(block["line"]) for block in blocks)
+    if not rows:
+        return Insert("metric_1s", (), 0)
+    whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    last = (np.full(rows, batch.second, "<u4"), whole["sum"])
+    columns = (
+        Column("ts", "DateTime", np.full(rows, batch.second, "<u4")),
+        Column("line", "UInt64", whole["line"]),
+        Column("side", "UInt8", whole["side"]),
+        Column("metric", "UInt32", whole["metric"]),
+        Column("label", "LowCardinality(String)", Coded([_text(label) for label in batch.labels], whole["label"])),
+        Column("count", "UInt64", whole["count"]),
+        Column("bytes", "UInt64", whole["bytes"]),
+        Column("total", "Float64", whole["sum"]),
+        Column("least", "Float64", whole["min"]),
+        Column("most", "Float64", whole["max"]),
+        Column("last", "Tuple(UInt32, Float64)", last),
+        Column(
+            "histogram",
+            "Map(UInt16, UInt64)",
+            Lists(np.cumsum(whole["filled"], dtype="<u8"), (whole["bucket"], whole["held"])),
+        ),
+    )
+    return Insert("metric_1s", columns, rows)
+
+
+def _checked(block: wire.Block, labels: int) -> dict[str, Any]:
+    """The columns of a block, those left out as 0."""
+    rows = len(block.line)
+    columns: dict[str, Any] = {
+        "line": np.array(block.line, "<u8"),
+        "metric": np.full(rows, block.metric, "<u4"),
+        "side": np.frombuffer(block.side, "u1") if block.side else np.zeros(rows, "u1"),
+        "label": _column(block.label, rows, "<u4"),
+        "filled": _column(block.filled, rows, "<u4"),
+        "bucket": np.array(block.bucket, "<u4"),
+        "held": np.array(block.held, "<u8"),
+    }
+    for name in _NUMBERS:
+        columns[name] = _column(getattr(block, name), rows, "<u8" if name in ("count", "bytes") else "<f8")
+    name = f"block of metric {block.metric}"
+    if any(len(columns[column]) != rows for column in ("side", "label", "filled", *_NUMBERS)):
+        raise ValueError(f"{name}: its columns are not of equal length")
+    if rows and (int(columns["label"].max()) >= max(1, labels) or int(columns["side"].max()) > wire.SIDE_SERVER):
+        raise ValueError(f"{name}: a label or a side that there is not")
+    if not len(columns["bucket"]) == len(columns["held"]) == int(columns["filled"].sum()):
+        raise ValueError(f"{name}: a histogram that does not add up")
+    if len(columns["bucket"]) and int(columns["bucket"].max()) >= BUCKETS:
+        raise ValueError(f"{name}: a histogram with buckets that there are not")
+    if not all(np.isfinite(columns[column]).all() for column in ("sum", "min", "max")):
+        raise ValueError(f"{name}: a number that is not finite")
+    return columns
+
+
+def _column(values: Sequence[float], rows: int, kind: str) -> Any:
+    return np.array(values, kind) if len(values) else np.zeros(rows, kind)

@@ -1,0 +1,1 @@
+"""Who may send us something: one module per protocol."""

@@ -1,0 +1,93 @@
+"""What agents call: `hopscope.v1.Collector` over gRPC, on a port and on a Unix socket."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+
+from hopscope.server import ServerError
+from hopscope.server.ingest import Ingest, Malformed
+from hopscope.server.spool import SpoolFull
+from hopscope.server.storage.store import StoreError
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+log = logging.getLogger(__name__)
+
+LARGEST = 16_000_000
+"""Bytes of a batch."""
+_SENT = "hopscope-sent-ms"
+_THREADS, _CALLS = 8, 256
+_OPTIONS = (
+    ("grpc.max_receive_message_length", LARGEST),
+    # Without this a second server would share the port, and agents would reach one or the other.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class Collector:
+    """Listens from its creation on. Raises ServerError when it cannot."""
+
+    def __init__(self, ingest: Ingest, store_id: int, address: str, path: Path | None) -> None:
+        self._ingest = ingest
+        self._ack = wire.Ack(store=store_id).SerializeToString()
+        self._server = grpc.server(
+            ThreadPoolExecutor(_THREADS, "hopscope-receive"), options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
+        )
+        # The bytes as they came are what goes to the spool.
+        report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
+        service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", {"Report": report})
+        self._server.add_generic_rpc_handlers((service,))
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ServerError(f"cannot listen on {address} for agents; is it in use? another --grpc") from error
+        if path is not None:
+            self._listen_at(path)
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Takes nothing new, and gives what is under way some time."""
+        self._server.stop(seconds).wait()
+
+    def _listen_at(self, path: Path) -> None:
+        if _answers(path):
+            raise ServerError(f"another server listens on {path}; another --socket, or none")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Only we and root, who passes anyway, may connect.
+        mask = os.umask(0o177)
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+        except (OSError, RuntimeError) as error:
+            raise ServerError(f"cannot listen on {path}; another --socket, or none") from error
+        finally:
+            os.umask(mask)
+
+    def _report(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+        received_ms = time.time_ns() // 1_000_000
+        sent = dict(context.invocation_metadata()).get(_SENT)
+        sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
+        try:
+            self._ingest.take(data, received_ms, sent_ms)
+        except Malformed as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except SpoolFull as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except StoreError as error:
+            log.error("a batch waits in the spool: %s", error)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
+        return self._ack
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,165 @@
+"""The server's life: what it opens, in which order, and how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from hopscope.server import ServerError
+from hopscope.server.ingest import Ingest
+from hopscope.server.query.answers import Answers
+from hopscope.server.query.app import Web
+from hopscope.server.receivers.collector import Collector
+from hopscope.server.spool import Spool
+from hopscope.server.storage.embedded import Embedded
+from hopscope.server.storage.schema import prepare
+from hopscope.server.storage.store import StoreError
+from hopscope.settings import ServerSettings, address
+
+log = logging.getLogger(__name__)
+
+SPOOL_BYTES = 512_000_000
+_RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0
+
+
+def serve(settings: ServerSettings) -> None:
+    """Runs until SIGTERM or SIGINT. Raises ServerError when it cannot start."""
+    logging.basicConfig(format="hopscope server: %(levelname)s: %(message)s", level=logging.INFO)
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    with running(settings) as server:
+        print(f"hopscope server: agents on {server.grpc}, API on http://{server.http}/graphql", flush=True)
+        end.wait()
+
+
+class Running:
+    """A server at work. `grpc`, `http`: where it listens."""
+
+    def __init__(self, grpc: str, http: str) -> None:
+        self.grpc = grpc
+        self.http = http
+
+
+@contextmanager
+def running(settings: ServerSettings) -> Iterator[Running]:
+    """A server for as long as the block runs. Raises ServerError when it cannot start."""
+    _need_wide_vectors()
+    hosts = {name: address(name, getattr(settings, name)) for name in ("grpc", "http")}
+    if not settings.insecure:
+        for name, (host, _) in hosts.items():
+            _need_loopback(name, host)
+    with ExitStack() as stack:
+        listening = stack.enter_context(_bind(*hosts["http"]))
+        stack.enter_context(_owned(settings.data_dir))
+        try:
+            store = Embedded(settings.data_dir)
+            stack.callback(store.close)
+            store_id = prepare(store, settings.retention_hours)
+            spool = Spool(settings.data_dir / "spool", SPOOL_BYTES)
+            ingest = Ingest(store, spool)
+            if stored := ingest.replay():
+                log.info("%d batches were left in the spool; they are stored now", stored)
+        except StoreError as error:
+            raise ServerError(str(error)) from error
+        collector = Collector(ingest, store_id, settings.grpc, settings.socket)
+        stack.callback(collector.stop, _GRACE_SECONDS)
+        stack.enter_context(_retrying(ingest))
+        loopback = not settings.insecure
+        web = Web(Answers(store, settings.retention_hours), spool, ingest, loopback)
+        stack.enter_context(_answering(web, listening))
+        yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))
+
+
+def _need_wide_vectors() -> None:
+    # The engine is built for x86-64-v3; on an older processor it would end in an illegal instruction.
+    flags = Path("/proc/cpuinfo").read_text()
+    if os.uname().machine == "x86_64" and " avx2 " not in flags:
+        raise ServerError("this processor has no AVX2, which the storage engine needs; run the server on another host")
+
+
+def _need_loopback(name: str, host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ServerError(
+            f"{name} = {host} is reachable from elsewhere and nothing is encrypted or authenticated; "
+            "--insecure if that is meant"
+        )
+
+
+@contextmanager
+def _bind(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServerError(f"cannot listen on {host}:{port} for the API: {error.strerror}; another --http") from error
+    with listening:
+        yield listening
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """The folder is there, ours to write, and no other server's."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise ServerError(f"cannot write to {folder}: {error.strerror}; another --data-dir") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServerError(f"another server works with {folder}; end it, or another --data-dir") from error
+        yield
+
+
+@contextmanager
+def _retrying(ingest: Ingest) -> Iterator[None]:
+    """Now and then tries again what the store refused."""
+    end = threading.Event()
+
+    def retry() -> None:
+        while not end.wait(_RETRY_SECONDS):
+            try:
+                ingest.replay()
+            except StoreError as error:
+                log.error("the spool waits: %s", error)
+
+    thread = threading.Thread(target=retry, name="hopscope-retry")
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+@contextmanager
+def _answering(web: Web, listening: socket.socket) -> Iterator[None]:
+    """The API in a thread of its own, where uvicorn leaves the signals alone."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            web.application, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="hopscope-api")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,1 @@
+"""Where the rows are: one interface, the tables, and the engines behind it."""

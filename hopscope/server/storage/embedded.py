@@ -1,0 +1,113 @@
+"""ClickHouse inside this process: one directory, one writer, a session for each question under way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hopscope.server.storage.native import block
+from hopscope.server.storage.schema import DATABASE
+from hopscope.server.storage.store import Insert, StoreError
+
+# The engine would read a config.xml of the directory we happen to be started in. The pools are those of a machine with
+# two cores: by default it starts about 150 threads.
+_CONFIG = """<clickhouse>
+  <logger><level>none</level></logger>
+  <mark_cache_size>67108864</mark_cache_size>
+  <background_pool_size>2</background_pool_size>
+  <background_schedule_pool_size>4</background_schedule_pool_size>
+  <background_common_pool_size>2</background_common_pool_size>
+  <background_move_pool_size>1</background_move_pool_size>
+  <background_fetches_pool_size>1</background_fetches_pool_size>
+  <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
+  <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
+  <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+</clickhouse>
+"""
+_QUESTION = "max_execution_time = 10, max_memory_usage = 1000000000, max_result_rows = 2000000"
+
+
+class Embedded:
+    """A Store in a directory of this process's own. Open it after the last fork: a child would hang in the engine.
+
+    Raises StoreError when the directory is damaged or another process has it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        from chdb import session
+
+        session_kind: Any = session.Session
+        config = directory / "clickhouse.xml"
+        config.write_text(_CONFIG)
+        self._open: Callable[[], Any] = lambda: session_kind(f"{directory / 'store'}?config-file={config}")
+        try:
+            self._writer = self._open()
+        except RuntimeError as error:
+            raise StoreError(f"cannot open the store in {directory}: {_line(error)}") from error
+        self._writing = threading.Lock()
+        self._idle: list[Any] = []
+        self._guard = threading.Lock()
+
+    def command(self, sql: str) -> None:
+        """See Store."""
+        with self._writing, _said():
+            self._writer.query(sql)
+
+    def insert(self, insert: Insert, token: str) -> None:
+        """See Store."""
+        sql = (
+            f"INSERT INTO {DATABASE}.{insert.table} ({', '.join(column.name for column in insert.columns)})"
+            f" SETTINGS insert_deduplication_token = '{token}', async_insert = 0,"
+            " deduplicate_blocks_in_dependent_materialized_views = 1"
+        )
+        data = block(insert.columns, insert.rows)
+        with self._writing, _said(), self._writer.send_insert(sql, "Native") as sending:
+            sending.append(data)
+            sending.finish()
+
+    def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
+        """See Store."""
+        with self._session() as session, _said():
+            answer = session.query(f"{sql} SETTINGS {_QUESTION}", "JSONCompact", params=parameters).data()
+        found = json.loads(answer)
+        names = [column["name"] for column in found["meta"]]
+        return [dict(zip(names, row, strict=True)) for row in found["data"]]
+
+    def close(self) -> None:
+        """See Store."""
+        with self._guard:
+            sessions, self._idle = self._idle, []
+        for session in sessions:
+            session.close()
+        with self._writing:
+            self._writer.close()
+
+    @contextmanager
+    def _session(self) -> Iterator[Any]:
+        # A session in the middle of an insert refuses questions, and two questions on one wait for each other.
+        with self._guard:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            with _said():
+                session = self._open()
+        try:
+            yield session
+        finally:
+            with self._guard:
+                self._idle.append(session)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise StoreError(_line(error)) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

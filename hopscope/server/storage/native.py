@@ -1,0 +1,105 @@
+"""ClickHouse's Native format: a block of columns as the bytes that the engine reads. Pure.
+
+A block is the number of columns and of rows, then for each column its name, its type, and all its values:
+
+    numbers                  little-endian, side by side
+    String                   length and bytes of each
+    Array(T)                 end offset of each (UInt64), then all elements as a column of T
+    Map(K, V)                as an Array of keys and values: end offsets, keys, values
+    LowCardinality(String)   version 1, flags, dictionary (its first entry the default), then an index for each row
+
+Lengths are LEB128. The engine converts a plain type to the column's aggregate type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_NUMBERS = {
+    "UInt8": "<u1", "UInt16": "<u2", "UInt32": "<u4", "UInt64": "<u8", "Int64": "<i8", "Float64": "<f8",
+    "DateTime": "<u4",
+}  # fmt: skip
+_DICTIONARY_VERSION = 1
+_ADDITIONAL_KEYS = 0x200
+_INDEX_TYPES = ((1 << 8, 0, "<u1"), (1 << 16, 1, "<u2"), (1 << 32, 2, "<u4"))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `values`: numbers or strings, one a row; see `Lists` and `Coded` for the others."""
+
+    name: str
+    type: str
+    values: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Values of an Array (one part) or a Map (keys, values): where each row's end, and all of them in order."""
+
+    ends: Any
+    parts: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Values of a LowCardinality(String): for each row the index of its word."""
+
+    words: Sequence[str]
+    codes: Any
+
+
+def lists(rows: Sequence[Sequence[Any]]) -> Lists:
+    """Rows of values as an Array's."""
+    return Lists(np.cumsum([len(row) for row in rows], dtype="<u8"), ([item for row in rows for item in row],))
+
+
+def block(columns: Sequence[Column], rows: int) -> bytes:
+    """The bytes of a block."""
+    written = [_length(len(columns)), _length(rows)]
+    for column in columns:
+        written += [_string(column.name), _string(column.type), _values(column.type, column.values)]
+    return b"".join(written)
+
+
+def _values(kind: str, values: Any) -> bytes:
+    if kind in _NUMBERS:
+        return np.ascontiguousarray(values, _NUMBERS[kind]).tobytes()
+    if kind == "String":
+        return b"".join(map(_string, values))
+    if kind == "LowCardinality(String)":
+        return _coded(values)
+    outer, _, inner = kind.removesuffix(")").partition("(")
+    kinds = [part.strip() for part in inner.split(",")]
+    if outer == "Tuple":
+        return b"".join(_values(part, held) for part, held in zip(kinds, values, strict=True))
+    ends = np.ascontiguousarray(values.ends, "<u8").tobytes()
+    return ends + b"".join(_values(part, held) for part, held in zip(kinds, values.parts, strict=True))
+
+
+def _coded(values: Coded) -> bytes:
+    if not len(values.codes):
+        return b""
+    words = ["", *values.words]
+    _, number, width = next(kind for kind in _INDEX_TYPES if len(words) <= kind[0])
+    codes = (np.asarray(values.codes, "<u8") + 1).astype(width)
+    head = np.array([_DICTIONARY_VERSION, _ADDITIONAL_KEYS | number, len(words)], "<u8").tobytes()
+    return head + b"".join(map(_string, words)) + np.array([len(codes)], "<u8").tobytes() + codes.tobytes()
+
+
+def _string(text: str) -> bytes:
+    data = text.encode()
+    return _length(len(data)) + data
+
+
+def _length(number: int) -> bytes:
+    out = bytearray()
+    while number >= 128:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

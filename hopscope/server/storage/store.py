@@ -1,0 +1,39 @@
+"""What an engine must do to be a store, and when it may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hopscope.server.storage.native import Column
+
+
+class StoreError(Exception):
+    """The engine refused or failed, in one line. What it was given may be given again, with the same token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows of one table, as columns of equal length."""
+
+    table: str
+    columns: tuple[Column, ...]
+    rows: int
+
+
+class Store(Protocol):
+    """ClickHouse SQL behind three verbs. Safe to use from several threads."""
+
+    def command(self, sql: str) -> None:
+        """Runs a statement that answers nothing. Raises StoreError."""
+
+    def insert(self, insert: Insert, token: str) -> None:
+        """Stores the rows, on disk when it returns. The same table and token again: nothing happens; after a failure or
+        a crash in between, what was missing is added, in the roll-ups too. Raises StoreError."""
+
+    def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
+        """The rows of an answer by column name; `{name:Type}` in the SQL stands for a parameter. Raises StoreError."""
+
+    def close(self) -> None:
+        """Ends the work with the engine; twice is harmless."""

@@ -1,0 +1,1 @@
+"""The messages of package `hopscope`, one module per version."""
