@@ -48,7 +48,7 @@ class ServerSettings:
     data_dir: Path = field(default=Path("/var/lib/hopscope"), metadata=_says("Where the data are kept."))
     grpc: str = field(default="127.0.0.1:11800", metadata=_says("Where agents report: host:port."))
     socket: Path | None = field(
-        default=Path("/run/hopscope/server.sock"), metadata=_says("Unix socket where the local agent reports, or none.")
+        default=Path("/run/hopscope/server/grpc.sock"), metadata=_says("Unix socket of the local agent, or none.")
     )
     http: str = field(default="127.0.0.1:8080", metadata=_says("Where page and API are: host:port."))
     retention_hours: int = field(

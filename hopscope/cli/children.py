@@ -56,12 +56,23 @@ def become(settings: ServerSettings) -> None:
         ) from error
     _hand_over(settings.data_dir, user)
     if settings.socket is not None:
-        settings.socket.parent.mkdir(parents=True, exist_ok=True)
-        settings.socket.unlink(missing_ok=True)
+        _hand_over_if_new(settings.socket.parent, user)
     os.initgroups(user.pw_name, user.pw_gid)
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
     os.environ["HOME"] = str(settings.data_dir)
+
+
+def _hand_over_if_new(folder: Path, user: pwd.struct_passwd) -> None:
+    """The socket's folder is only given away when nobody else can be using it: it may be /run or /tmp."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise SettingsError(f"cannot prepare {folder}: {error.strerror}; another --socket, or none") from error
 
 
 def _hand_over(folder: Path, user: pwd.struct_passwd) -> None:
