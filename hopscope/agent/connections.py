@@ -1,45 +1,56 @@
-"""From connections to edges: who opened what to whom, and what each side moved in a window. Pure: no clock, no kernel.
+"""Connections as processes use them: roles, the two ends of one connection on this host, listeners.
 
-Law: a connection belongs to exactly one edge at a time; what it moves is booked on its own side of that edge.
+Law: the initiator's address and port name a connection at both of its ends, whatever REDIRECT or DNAT did to the rest.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv6Address
-
-from hopscope.edges.histogram import BUCKETS, index_of
+from typing import Any
 
 CLIENT, SERVER, LISTENER, OVERFLOW = 1, 2, 3, 4
+ROLES = {"ROLE_CLIENT": CLIENT, "ROLE_SERVER": SERVER, "ROLE_LISTENER": LISTENER, "ROLE_OVERFLOW": OVERFLOW}
 OLDER, EXTRA, FAILED, ESTABLISHED, CLOSED, RESET_APP, RESET_KERNEL, RESET_PEER = 1, 2, 4, 8, 16, 32, 64, 128
-"""enum role and enum connection_flag of records.h; checked against the object's BTF when it is loaded."""
+FINISHED, ACCEPTED, LAYERED = 256, 512, 1024
+FLAGS = {
+    "CONNECTION_OLDER": OLDER,
+    "CONNECTION_EXTRA": EXTRA,
+    "CONNECTION_FAILED": FAILED,
+    "CONNECTION_ESTABLISHED": ESTABLISHED,
+    "CONNECTION_CLOSED": CLOSED,
+    "CONNECTION_RESET_APP": RESET_APP,
+    "CONNECTION_RESET_KERNEL": RESET_KERNEL,
+    "CONNECTION_RESET_PEER": RESET_PEER,
+    "CONNECTION_FINISHED": FINISHED,
+    "CONNECTION_ACCEPTED": ACCEPTED,
+    "CONNECTION_LAYERED": LAYERED,
+}
+"""enum role and enum connection_flag of records.h, compared with the object's BTF when it is loaded."""
 
-_CAUSES = {0: "aborted", 104: "reset", 110: "timed out", 111: "refused", 101: "unreachable", 113: "unreachable"}
-_RESETS = {RESET_APP: "local application", RESET_KERNEL: "local kernel", RESET_PEER: "peer"}
-_SUMMED = (
-    "segments_out",
-    "retransmitted",
-    "lost",
-    "out_of_order",
-    "busy",
-    "rwnd_limited",
-    "sndbuf_limited",
-    "zero_window_probes",
-)
-
-
-def address_text(address: bytes, port: int) -> str:
-    """`ip:port`, IPv6 in brackets, IPv4-mapped as IPv4."""
-    ip = IPv6Address(address)
-    return f"{ip.ipv4_mapped}:{port}" if ip.ipv4_mapped else f"[{ip}]:{port}"
+_V4 = b"\0" * 10 + b"\xff\xff"
+_ANY = (b"\0" * 16, _V4 + b"\0" * 4)
+_LOOPBACK6 = b"\0" * 15 + b"\1"
+INIT = 1
 
 
 def ip_text(address: bytes) -> str:
-    """The address alone."""
-    ip = IPv6Address(address)
-    return str(ip.ipv4_mapped or ip)
+    """An address; IPv4-mapped as IPv4."""
+    if address[:12] == _V4:
+        return "{}.{}.{}.{}".format(*address[12:])
+    return str(IPv6Address(address))
+
+
+def address_text(address: bytes, port: int) -> str:
+    """`ip:port`, IPv6 in brackets."""
+    text = ip_text(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
+
+
+def is_loopback(address: bytes) -> bool:
+    """Whether an address means another host in each network namespace."""
+    return address == _LOOPBACK6 or (address[:12] == _V4 and address[12] == 127)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +62,13 @@ class Owner:
     service: str | None = None
     instance: str | None = None
     container: str | None = None
-    own: bool = False
     cgroup: str | None = None
+    own: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
-    """One connection as one process uses it."""
+    """One connection as one process uses it. tgid 0: accepted, used by no process yet."""
 
     index: int
     generation: int
@@ -69,121 +80,55 @@ class Connection:
     remote_port: int
     netns: int
     flags: int
+    sk: int = 0
     peer: tuple[int, int] | None = None
+    cgroup: int = 0
+    comm: str = ""
     owner: Owner | None = None
-    side: Side | None = None
-    truths: dict[str, int] = field(default_factory=dict)
-    spliced: int = 0
-    protocol: int = 0
-    sni: str | None = None
-    alpn: tuple[str, ...] = ()
-    counted_open: bool = False
+    side: int = -1
+    counted_as: int = 0
+    opening_booked: bool = False
+    redirected_from: int = 0
 
     @property
-    def initiator(self) -> tuple[bytes, int]:
-        """Address and port of the end that opened it: the one thing no REDIRECT changes."""
-        return (self.local, self.local_port) if self.role == CLIENT else (self.remote, self.remote_port)
+    def initiator(self) -> tuple[bytes, int, int]:
+        """Address and port of the end that opened it, and the network namespace where the address is loopback."""
+        address, port = (self.local, self.local_port) if self.role == CLIENT else (self.remote, self.remote_port)
+        return address, port, self.netns if is_loopback(address) else 0
 
 
-class Timing:
-    """Sum, number and histogram of durations in ns."""
-
-    __slots__ = ("buckets", "ns", "timed")
+class Connections:
+    """All connections that are open, and those that closed in the last tick."""
 
     def __init__(self) -> None:
-        self.timed = self.ns = 0
-        self.buckets = [0] * BUCKETS
-
-    def add(self, ns: int) -> None:
-        """Books one duration."""
-        self.timed += 1
-        self.ns += ns
-        self.buckets[index_of(ns)] += 1
-
-
-@dataclass(slots=True)
-class Side:
-    """What one side of an edge moved in the current window."""
-
-    edge: EdgeBook
-    role: int
-    pids: set[int] = field(default_factory=set)
-    write_calls: int = 0
-    write_bytes: int = 0
-    read_calls: int = 0
-    read_bytes: int = 0
-    opened: int = 0
-    closed: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    resets: Counter[str] = field(default_factory=Counter)
-    drops: Counter[str] = field(default_factory=Counter)
-    retransmitted: int = 0
-    retransmitted_bytes: int = 0
-    sums: Counter[str] = field(default_factory=Counter)
-    timings: dict[str, Timing] = field(default_factory=dict)
-    gauges: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # sum, number, minimum
-    seen: bool = False
-
-    def timing(self, name: str) -> Timing:
-        """The durations of one metric."""
-        return self.timings.setdefault(name, Timing())
-
-
-@dataclass(slots=True)
-class EdgeBook:
-    """An edge's key, its ends and its two sides. Ends are learned; the key never changes."""
-
-    client_key: str
-    server_key: str
-    port: int
-    client: Owner | None = None
-    server: Owner | None = None
-    client_address: str = ""
-    dialed: str = ""
-    listen: str | None = None
-    protocol: int = 0
-    tls: bool = False
-    sni: set[str] = field(default_factory=set)
-    alpn: set[str] = field(default_factory=set)
-    sides: dict[int, Side] = field(default_factory=dict)
-
-    def side(self, role: int) -> Side:
-        """The client's or the server's side."""
-        if role not in self.sides:
-            self.sides[role] = Side(self, role)
-        return self.sides[role]
-
-
-class Ledger:
-    """All live connections and the edges they belong to."""
-
-    def __init__(
-        self, owner_of: Callable[[Connection], Owner | None], cause: Callable[[int], str] | None = None
-    ) -> None:
-        self._owner_of = owner_of
-        self._cause = cause or (lambda error: _CAUSES.get(error, f"errno {error}"))
         self.live: dict[int, Connection] = {}
-        self.edges: dict[tuple[str, str, int], EdgeBook] = {}
         self.listeners: dict[int, Connection] = {}
-        self._by_initiator: dict[tuple[bytes, int], list[Connection]] = {}
-        self._recent: dict[tuple[int, int], Connection] = {}
+        self._named: dict[tuple[int, int], Connection] = {}
+        self._by_initiator: dict[tuple[bytes, int, int], list[Connection]] = {}
+        self._by_port: dict[tuple[int, int], list[Connection]] = {}
         self._leaving: list[Connection] = []
         self._left: list[Connection] = []
 
-    def learn(self, connection: Connection) -> None:
-        """A connection seen for the first time, or one that a process claimed. Book it with `settle`."""
-        known = self._recent.get((connection.index, connection.generation))
+    def get(self, index: int, generation: int) -> Connection | None:
+        """The connection that (slot, generation) names, if it is known."""
+        return self._named.get((index, generation))
+
+    def learn(self, connection: Connection) -> Connection:
+        """Takes in a connection that is new, or that a process has claimed; returns the one to go on with."""
+        known = self._named.get((connection.index, connection.generation))
         if known is not None:
-            known.tgid, known.flags, known.role = connection.tgid, known.flags | connection.flags, connection.role
+            known.tgid, known.cgroup, known.comm = connection.tgid, connection.cgroup, connection.comm
+            known.flags |= connection.flags
             known.owner = None
-            self.live[connection.index] = known
-            return
-        self._recent[connection.index, connection.generation] = connection
+            return known
+        self._named[connection.index, connection.generation] = connection
         self.live[connection.index] = connection
         if connection.role == LISTENER:
             self.listeners[connection.index] = connection
+            self._by_port.setdefault((connection.netns, connection.local_port), []).append(connection)
         elif connection.role in (CLIENT, SERVER):
             self._by_initiator.setdefault(connection.initiator, []).append(connection)
+        return connection
 
     def readdress(self, connection: Connection, local: bytes, port: int) -> None:
         """The initiator's own address, which it gets only while it connects."""
@@ -191,160 +136,71 @@ class Ledger:
         connection.local, connection.local_port = local, port
         self._by_initiator.setdefault(connection.initiator, []).append(connection)
 
-    def _unlist(self, connection: Connection) -> None:
-        ends = self._by_initiator.get(connection.initiator)
-        if ends and connection in ends:
-            ends.remove(connection)
-            if not ends:
-                del self._by_initiator[connection.initiator]
+    def correct_role(self, connection: Connection) -> None:
+        """An older connection that looks like a client's but whose port is listened on: its listener's limit was 0."""
+        if connection.role == CLIENT and connection.flags & OLDER and any(self.listeners_at(connection)):
+            self._unlist(connection)
+            connection.role = SERVER
+            self._by_initiator.setdefault(connection.initiator, []).append(connection)
 
-    def listener_owner(self, connection: Connection) -> Owner | None:
-        """Whose listener accepted it: for a connection that no process has used yet."""
-        for listener in self.listeners.values():
-            if listener.netns == connection.netns and listener.local_port == connection.local_port:
-                return listener.owner or self._owner_of(listener)
-        return None
+    def listeners_at(self, connection: Connection) -> Iterator[Connection]:
+        """The listeners that a connection may have come in by."""
+        for listener in self._by_port.get((connection.netns, connection.local_port), ()):
+            if listener.local == connection.local or listener.local in _ANY:
+                yield listener
+
+    def listener_of(self, connection: Connection) -> Connection | None:
+        """Whose listener accepted it, for one that no process has used yet. Not init's, which holds those of others."""
+        found = None
+        for listener in self.listeners_at(connection):
+            if found is None or found.tgid == INIT or (listener.tgid != INIT and listener.local == connection.local):
+                found = listener
+        return found
 
     def partner(self, connection: Connection) -> Connection | None:
-        """The other end, when it is on this host: as the kernel paired it, else by the initiator's address."""
-        if connection.peer and connection.peer in self._recent:
-            return self._recent[connection.peer]
+        """The other end if it is on this host: as the kernel paired it, else by the initiator's address."""
+        if connection.peer is not None:
+            paired = self._named.get(connection.peer)
+            if paired is not None:
+                return paired
         wanted = SERVER if connection.role == CLIENT else CLIENT
-        loopback = ip_text(connection.initiator[0]).startswith("127.") or connection.initiator[0] == b"\0" * 15 + b"\1"
+        found, best = None, -1
         for other in self._by_initiator.get(connection.initiator, ()):
-            if other.role == wanted and (not loopback or other.netns == connection.netns):
-                return other
-        return None
+            if other.role != wanted:
+                continue
+            # Private networks on one host may use the same addresses: the same port, then the same namespace decide.
+            likeness = 2 * (other.local_port == connection.remote_port) + (other.netns == connection.netns)
+            if likeness >= best:
+                found, best = other, likeness
+        return found
 
-    def settle(self, connection: Connection) -> Side | None:
-        """The side that this connection's numbers go to now; None while its process is not known."""
-        if connection.owner is None:
-            connection.owner = self._owner_of(connection) if connection.tgid else self.listener_owner(connection)
-        owner = connection.owner
-        if owner is None or connection.role not in (CLIENT, SERVER, OVERFLOW):
-            return None
-        other = self.partner(connection) if connection.role != OVERFLOW else None
-        if other is not None and other.owner is None:
-            other.owner = self._owner_of(other) if other.tgid else self.listener_owner(other)
-        book = self._book(connection, owner, other)
-        side = book.side(SERVER if connection.role == SERVER else CLIENT)
-        if connection.tgid:
-            side.pids.add(connection.tgid)
-        self._learn_labels(book, connection)
-        connection.side = side
-        return side
+    def sharing(self, connection: Connection) -> list[Connection]:
+        """All users of the same socket, this one among them."""
+        ends = self._by_initiator.get(connection.initiator, ())
+        return [other for other in ends if other.sk == connection.sk and other.role == connection.role]
 
-    def _book(self, connection: Connection, owner: Owner, other: Connection | None) -> EdgeBook:
-        remote = address_text(connection.remote, connection.remote_port)
-        local = address_text(connection.local, connection.local_port)
-        peer = other.owner if other else None
-        if connection.role == OVERFLOW:
-            key = owner.id, "overflow", 0
-        elif connection.role == CLIENT:
-            key = owner.id, peer.id if peer else remote, connection.remote_port
-        else:
-            port = other.remote_port if other else connection.local_port
-            key = peer.id if peer else ip_text(connection.remote), owner.id, port
-        book = self.edges.get(key)
-        if book is None:
-            book = self.edges[key] = EdgeBook(*key)
-        if connection.role == SERVER:
-            book.server, book.listen = owner, local
-            book.client = book.client or peer
-            book.client_address = book.client_address or ip_text(connection.remote)
-            book.dialed = book.dialed or (address_text(other.remote, other.remote_port) if other else local)
-        else:
-            book.client, book.server = owner, book.server or peer
-            book.client_address = ip_text(connection.local)
-            book.dialed = remote if connection.role == CLIENT else "connections without a slot of their own"
-        return book
-
-    @staticmethod
-    def _learn_labels(book: EdgeBook, connection: Connection) -> None:
-        book.protocol = connection.protocol or book.protocol
-        if connection.sni:
-            book.sni.add(connection.sni)
-        book.alpn.update(connection.alpn)
-
-    def close(self, connection: Connection, error: int, times: dict[str, int]) -> None:
-        """Books the end of a connection. `times` holds connect_ns, accept_ns, accept_queue_ns, close_ns, 0: none."""
-        side = self.settle(connection)
-        if side is not None and not connection.flags & EXTRA and connection.role != OVERFLOW:
-            side.seen = True
-            self.book_open(connection, side, times)
-            if connection.flags & FAILED:
-                side.failed[self._cause(error)] += 1
-            elif connection.flags & (CLOSED | ESTABLISHED):
-                side.closed += 1
-                if connection.flags & CLOSED:
-                    side.timing("close").add(times.get("close_ns", 0))
-            for flag, sender in _RESETS.items():
-                if connection.flags & flag and not connection.flags & FAILED:
-                    side.resets[sender] += 1
+    def leave(self, connection: Connection) -> None:
+        """It closed; its other end may still ask for it until the tick after this one."""
+        if self.live.get(connection.index) is connection:
+            del self.live[connection.index]
+        if self.listeners.pop(connection.index, None) is not None:
+            self._remove(self._by_port, (connection.netns, connection.local_port), connection)
         self._leaving.append(connection)
 
     def forget_left(self) -> None:
-        """Once a tick: drops the connections that closed before the last one; their other end may ask for them."""
+        """Once a tick: drops those that closed before the last one."""
         for connection in self._left:
-            self.forget(connection)
+            self._named.pop((connection.index, connection.generation), None)
+            self._unlist(connection)
         self._left, self._leaving = self._leaving, []
 
-    def book_open(self, connection: Connection, side: Side, times: dict[str, int]) -> None:
-        """Books the opening, once, when it was seen."""
-        if connection.counted_open or connection.flags & (OLDER | EXTRA) or not connection.flags & ESTABLISHED:
-            return
-        connection.counted_open = True
-        side.opened += 1
-        side.seen = True
-        if connection.role == CLIENT:
-            side.timing("connect").add(times.get("connect_ns", 0))
-        else:
-            side.timing("accept").add(times.get("accept_ns", 0))
+    def _unlist(self, connection: Connection) -> None:
+        self._remove(self._by_initiator, connection.initiator, connection)
 
-    def forget(self, connection: Connection) -> None:
-        """Drops a connection that is gone."""
-        self._recent.pop((connection.index, connection.generation), None)
-        if self.live.get(connection.index) is connection:
-            del self.live[connection.index]
-        self.listeners.pop(connection.index, None)
-        self._unlist(connection)
-
-    def get(self, index: int, generation: int) -> Connection | None:
-        """The connection that (slot, generation) names, when it is known."""
-        return self._recent.get((index, generation))
-
-    def book_truths(self, connection: Connection, truths: dict[str, int]) -> None:
-        """Books what grew in a connection's TCP truths; gauges count once a window for each connection."""
-        side = connection.side
-        if side is None:
-            return
-        for name in _SUMMED:
-            grown = (truths[name] - connection.truths.get(name, 0)) % (1 << 32)
-            side.sums[name] += grown
-        side.retransmitted += (truths["retransmitted"] - connection.truths.get("retransmitted", 0)) % (1 << 32)
-        last = connection.truths.get("retransmitted_bytes", 0)
-        side.retransmitted_bytes += max(0, truths["retransmitted_bytes"] - last)
-        for name in ("srtt_us", "rttvar_us", "min_rtt_us"):
-            value = truths[name]
-            if value and value != 0xFFFFFFFF:
-                total, number, least = side.gauges.get(name, (0, 0, value))
-                side.gauges[name] = total + value, number + 1, min(least, value)
-        connection.truths = truths
-        side.seen = True
-
-    def take_window(self) -> list[EdgeBook]:
-        """The edges of the window; their counters start anew, their identity stays."""
-        books = [
-            EdgeBook(
-                b.client_key, b.server_key, b.port, b.client, b.server, b.client_address, b.dialed, b.listen,
-                b.protocol, b.tls, set(b.sni), set(b.alpn), dict(b.sides),
-            )
-            for b in self.edges.values()
-        ]  # fmt: skip
-        for book in self.edges.values():
-            fresh = {role: Side(book, role, set(side.pids)) for role, side in book.sides.items()}
-            book.sides = fresh
-        for connection in self.live.values():
-            if connection.side is not None:
-                connection.side = connection.side.edge.side(connection.side.role)
-        return books
+    @staticmethod
+    def _remove(table: dict[Any, list[Connection]], key: Any, connection: Connection) -> None:
+        ends = table.get(key)
+        if ends and connection in ends:
+            ends.remove(connection)
+            if not ends:
+                del table[key]

@@ -1,337 +1,366 @@
-"""The agent's hand on the kernel: loads the programs, reads the tables and the ring, keeps the ledger."""
+"""One tick: from what the kernel's tables and ring say to the sums of every side of every edge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from hopscope.agent.connections import CLIENT, ESTABLISHED, LISTENER, OVERFLOW, Connection, EdgeBook, Ledger, Side
-from hopscope.agent.looks import Looks
-from hopscope.agent.probes import OBJECT, Choice
-from hopscope.agent.tables import RESERVED, Rows, Slots
-from hopscope.libbpf import Object, RingBuffer, btf_enum
+from hopscope.agent.books import Books
+from hopscope.agent.closings import book_end, book_numbers, book_opening
+from hopscope.agent.connections import CLIENT, ESTABLISHED, EXTRA, LISTENER, SERVER, Connection, Connections, Owner
+from hopscope.agent.kernel import Kernel
+from hopscope.agent.ledger import Ledger
+from hopscope.agent.listeners import Listeners
+from hopscope.agent.processes import Processes
+from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
+from hopscope.agent.protocols.tls import client_hello
+from hopscope.agent.rows import HistogramRows
+from hopscope.agent.sharing import Shared
+from hopscope.agent.tables import Moves
+from hopscope.agent.truths import TcpTruths, book_last
 
-OVERFLOW_SLOTS = 64
-_TRUTHS = (
-    "srtt_us",
-    "rttvar_us",
-    "min_rtt_us",
-    "segments_out",
-    "retransmitted",
-    "retransmitted_bytes",
-    "lost",
-    "out_of_order",
-    "busy",
-    "rwnd_limited",
-    "sndbuf_limited",
-    "zero_window_probes",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Sizes of the kernel's tables; all powers of two."""
-
-    slots: int = 16384
-    rows: int = 2048
-    ring_bytes: int = 1 << 20
+TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed"))
+"""Drop reasons that lose nothing: what was read or came twice is thrown away."""
+IDLE_ROUND = 30
+"""Ticks in which every idle connection is looked at once."""
+RETIRE_EVERY, KEEP_IDLE = 10, 60
+"""Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
+TIMES = ("connect_ns", "accept_ns", "accept_queue_ns", "close_ns", "connect_call_ns")
 
 
 class Recorder:
-    """Everything between loading and unloading. Not thread-safe: one caller."""
+    """Everything known since the start. Not thread-safe: one caller at a time."""
 
-    def __init__(self, choice: Choice, limits: Limits, processes: Any) -> None:
-        self.choice = choice
-        self.processes = processes
-        self._object = Object.open(OBJECT)
-        self._configure(limits)
-        self._object.load()
-        layouts, maps = self._object.layouts, self._object.maps
-        self.limits = limits
-        self._slot, self._connection = layouts.dtype("slot"), layouts.dtype("connection")
-        self._closed = layouts.dtype("closed_record")
-        self._exec, self._process = layouts.dtype("exec_record"), layouts.dtype("process_record")
-        self._hello = layouts.dtype("hello_record")
-        self._kinds = layouts.enum("record_kind")
-        self.protocols = {value: name for name, value in layouts.enum("protocol").items()}
-        count = limits.slots + OVERFLOW_SLOTS
-        self._maps = [maps[name].mmap() for name in ("slots", "connections", "rows")]
-        self.slots = Slots(self._maps[0], self._slot, self._maps[1], self._connection, count)
-        self.rows = Rows(self._maps[2], layouts.dtype("row"), limits.rows)
-        for row in range(1, limits.rows):
-            maps["free_rows"].push(row.to_bytes(4, "little"))
-        self.hertz = 250
-        self._jiffies = (0, 0)
-        self._ring = RingBuffer(maps["ring"])
-        self._row_side: dict[int, tuple[Side, Connection]] = {}
-        self._reasons = {value: name for name, value in btf_enum("skb_drop_reason").items()}
-        self.ledger = Ledger(self._owner_of)
-        self._links: list[Any] = []
-        self._timers: list[Any] = []
-        self._attach()
+    def __init__(
+        self,
+        kernel: Kernel,
+        processes: Processes,
+        dialed_port: Callable[[Connection], int | None] = lambda _: None,
+    ) -> None:
+        self.kernel, self.processes = kernel, processes
+        self.connections = Connections()
+        self.ledger = Ledger(self.connections, self._owner_of, dialed_port)
+        self.books = Books()
+        self.listeners = Listeners()
+        self.rows = HistogramRows(kernel, self.books)
+        self.truths = TcpTruths(kernel.layouts["truths"], kernel.count)
+        self.side = np.full(kernel.count, -1, np.int64)
+        self.active = np.zeros(kernel.count, np.bool_)
+        self.seen_connections = self.without_owner = 0
+        self._generation = np.zeros(kernel.count, np.uint32)
+        self._word = np.zeros(kernel.count, np.uint32)
+        self._is_shared = np.zeros(kernel.count, np.bool_)
+        self._shared: dict[int, Shared] = {}
+        self._pending: dict[int, Connection] = {}
+        self._unsettled: dict[int, Connection] = {}
 
-    def _configure(self, limits: Limits) -> None:
-        maps = self._object.maps
-        for name in ("slots", "connections"):
-            maps[name].set_max_entries(limits.slots + OVERFLOW_SLOTS)
-        for name in ("rows", "row_keys", "free_rows"):
-            maps[name].set_max_entries(limits.rows)
-        maps["initiators"].set_max_entries(limits.slots)
-        maps["ring"].set_max_entries(limits.ring_bytes)
-        constants = {
-            "slot_bits": limits.slots.bit_length() - 1,
-            "slot_mask": limits.slots - 1,
-            "overflow_first": limits.slots,
-            "overflow_mask": OVERFLOW_SLOTS - 1,
-            **self.choice.rodata,
-        }
-        for name, value in constants.items():
-            self._object.set_rodata(name, value)
-        for name, program in self._object.programs.items():
-            program.set_autoload(name in self.choice.programs)
-
-    def _attach(self) -> None:
-        programs = self._object.programs
-        iterators = {"prime", "look"}
-        timers = set(self.choice.rung.timers)
-        for name in self.choice.programs:
-            if name not in iterators and name not in timers:
-                self._links.append(programs[name].attach())
-        self._looks = Looks(programs["look"], self._object.maps["wanted"])
-        prime = programs["prime"].attach_iter()
-        prime.read()
-        prime.close()
-
-    @property
-    def ring_fd(self) -> int:
-        """Readable when the kernel wants the ring read at once."""
-        return self._ring.fd
-
-    def ring_half_full(self) -> bool:
-        """Whether half of the ring waits to be read."""
-        return self._ring.waiting > self.limits.ring_bytes // 2
-
-    def take_times(self, on: bool) -> None:
-        """Attaches or detaches the hooks at which timed calls begin."""
-        if on and not self._timers:
-            self._timers = [self._object.programs[name].attach() for name in self.choice.rung.timers]
-        elif not on:
-            for link in self._timers:
-                link.close()
-            self._timers = []
-
-    def _owner_of(self, connection: Connection) -> Any:
-        return self.processes.owner_of(connection.tgid)
+    def _owner_of(self, connection: Connection) -> Owner | None:
+        return self.processes.owner_of(connection.tgid, connection.comm, connection.cgroup)
 
     def tick(self) -> None:
-        """Reads everything that happened since the last tick into the ledger."""
-        used = np.flatnonzero(self.slots.live["sk"] > RESERVED)
-        self._looks.look(used)
-        self._learn_hertz()
-        records = self._ring.drain()
-        closed = self._sort_records(records)
-        new, flagged, moves = self.slots.scan()
-        for connection, _ in closed:
-            if self.ledger.get(connection.index, connection.generation) is None:
-                self.ledger.learn(connection)
-        self._learn(new)  # after those whose slots they took
-        self._settle(new, flagged)
+        """Reads everything that happened since the last tick."""
+        self.books.tick += 1
+        self.ledger.tick += 1
+        records, hellos = self._drain()
+        learned, cold, moves = self.kernel.slots.scan()
+        closed = [self._closing(record) for record in (*records, *self._finished())]
+        new = [
+            self._learn(index, self.kernel.slots.seen[index], half)
+            for index, half in zip(learned.tolist(), cold, strict=True)
+        ]
+        self._settle([*new, *(connection for connection, _ in closed)])
+        self._close(closed)
+        self._begin(new, cold)
+        self._hear(hellos)
         self._book_moves(moves)
-        self._book_live()
-        for _, record in closed:
-            self._close(record)
-        self._book_times()
+        self._book_truths(moves.index)
+        self.rows.book()
         self._book_drops()
-        self._free_finished()
-        self.ledger.forget_left()
+        self.listeners.look(self.connections.listeners.values(), self.kernel.slots.cold, self.ledger.owner)
+        self.connections.forget_left()
         self.processes.forget()
+        if self.ledger.tick % RETIRE_EVERY == 0:
+            self._retire()
 
-    def _learn_hertz(self) -> None:
-        """How many jiffies a second has: the choices of the kernel's configuration are far enough apart."""
-        now = self._object.bss["jiffies_now"], self._object.bss["jiffies_at"]
-        if not self._jiffies[1]:
-            self._jiffies = now
-        elif (seconds := (now[1] - self._jiffies[1]) / 1e9) > 0.1:
-            self.hertz = min(
-                (100, 250, 300, 1000), key=lambda hertz: abs((now[0] - self._jiffies[0]) / seconds - hertz)
-            )
+    def _drain(self) -> tuple[list[Any], list[Any]]:
+        layouts, closed, hellos = self.kernel.layouts, [], []
+        for kind, record in self.kernel.drain():
+            if kind == "RECORD_CLOSED":
+                closed.append(np.frombuffer(record, layouts["closed_record"], 1)[0])
+            elif kind == "RECORD_HELLO":
+                hellos.append(np.frombuffer(record, layouts["hello_record"], 1)[0])
+            elif kind == "RECORD_EXEC":
+                self.processes.observe_exec_record(np.frombuffer(record, layouts["exec_record"], 1)[0])
+            elif kind in ("RECORD_FORK", "RECORD_EXIT"):
+                process = np.frombuffer(record, layouts["process_record"], 1)[0]
+                self.processes.observe_process_record(kind == "RECORD_FORK", process)
+        return closed, hellos
 
-    def _kind(self, record: bytes) -> int:
-        return int.from_bytes(record[:4], "little")
+    def _finished(self) -> Iterable[Any]:
+        for index in self.kernel.finished():
+            record = np.zeros(1, self.kernel.layouts["closed_record"])[0]
+            record["index"] = index
+            record["slot"], record["connection"] = self.kernel.slots.live[index], self.kernel.slots.cold[index]
+            self.kernel.free_slot(index)
+            yield record
 
-    def _sort_records(self, records: Iterable[bytes]) -> list[tuple[Connection, Any]]:
-        closed = []
-        kinds = self._kinds
-        for record in records:
-            kind = self._kind(record)
-            if kind == kinds["RECORD_CLOSED"]:
-                r = np.frombuffer(record, self._closed, 1)[0]
-                closed.append((self._connection_of(int(r["index"]), r["slot"], r["connection"]), r))
-            elif kind == kinds["RECORD_EXEC"]:
-                self.processes.observe_exec_record(np.frombuffer(record, self._exec, 1)[0])
-            elif kind in (kinds["RECORD_FORK"], kinds["RECORD_EXIT"]):
-                self.processes.observe_process_record(
-                    kind == kinds["RECORD_FORK"], np.frombuffer(record, self._process, 1)[0]
-                )
-        return closed
+    def _learn(self, index: int, slot: Any, half: Any) -> Connection:
+        peer = (int(half["peer_slot"]), int(half["peer_generation"])) if half["peer_generation"] else None
+        made = Connection(
+            index, int(slot["generation"]), int(slot["tgid"]), int(half["role"]),
+            half["local"].tobytes(), int(half["local_port"]), half["remote"].tobytes(), int(half["remote_port"]),
+            int(half["netns"]), int(half["flags"]), int(slot["sk"]), peer, int(half["cgroup"]),
+            half["comm"].tobytes().split(b"\0")[0].decode(errors="replace"),
+        )  # fmt: skip
+        connection = self.connections.learn(made)
+        if connection is made:
+            self.seen_connections += 1
+            self._share(connection)
+        return connection
 
-    def _connection_of(self, index: int, slot: Any, cold: Any) -> Connection:
-        peer = (int(cold["peer_slot"]), int(cold["peer_generation"])) if cold["peer_generation"] else None
-        return Connection(
-            index,
-            int(slot["generation"]),
-            int(slot["tgid"]),
-            int(cold["role"]),
-            bytes(cold["local"]),
-            int(cold["local_port"]),
-            bytes(cold["remote"]),
-            int(cold["remote_port"]),
-            int(cold["netns"]),
-            int(cold["flags"]),
-            peer,
-        )
-
-    def _learn(self, new: Any) -> None:
-        for index in new:
-            self.ledger.learn(self._connection_of(int(index), self.slots.seen[index], self.slots.seen_cold[index]))
-
-    def _settle(self, new: Any, flagged: Any) -> None:
-        order = sorted((int(i) for i in (*new, *flagged)), key=lambda i: -int(self.slots.cold["role"][i]))
-        for index in order:
-            connection = self.ledger.live.get(index)
-            if connection is None:
-                continue
-            cold = self.slots.cold[index]
-            if connection.role == CLIENT and cold["local_port"] and not connection.local_port:
-                self.ledger.readdress(connection, bytes(cold["local"]), int(cold["local_port"]))
-            connection.flags = int(cold["flags"])
-            connection.protocol = int(self.slots.live["protocol"][index]) & 0xFF
-            side = self.ledger.settle(connection)
-            if side is not None and connection.flags & ESTABLISHED:
-                self.ledger.book_open(connection, side, self._times(cold))
-        for index in order:
-            self._assign_row(index)
-
-    def _assign_row(self, index: int) -> None:
-        connection = self.ledger.live.get(index)
-        if connection is not None and connection.side is not None:
-            self._row_side[int(self.slots.live["row"][index])] = connection.side, connection
-
-    @staticmethod
-    def _times(cold: Any) -> dict[str, int]:
-        return {name: int(cold[name]) for name in ("connect_ns", "accept_ns", "accept_queue_ns", "close_ns")}
-
-    def _book_moves(self, moves: Any) -> None:
-        columns = zip(
-            moves.index.tolist(),
-            moves.write_calls.tolist(),
-            moves.write_bytes.tolist(),
-            moves.read_calls.tolist(),
-            moves.read_bytes.tolist(),
-            strict=True,
-        )
-        for index, *amounts in columns:
-            connection = self.ledger.live.get(index)
-            if connection is None:
-                continue
-            if not connection.protocol:
-                connection.protocol = int(self.slots.live["protocol"][index]) & 0xFF
-            side = connection.side or self.ledger.settle(connection)
-            if side is not None:
-                self._add(side, *amounts)
-
-    @staticmethod
-    def _add(side: Side, writes: int, written: int, reads: int, got: int) -> None:
-        side.write_calls += writes
-        side.write_bytes += written
-        side.read_calls += reads
-        side.read_bytes += got
-        side.seen = True
-
-    def _book_live(self) -> None:
-        for index, connection in self.ledger.live.items():
-            if connection.role in (LISTENER, OVERFLOW):
-                continue
-            truths = self.slots.cold["truths"][index]
-            if truths["at"] and truths["generation"] == connection.generation:
-                self.ledger.book_truths(connection, {name: int(truths[name]) for name in _TRUTHS})
-
-    def _close(self, r: Any) -> None:
-        index, generation = int(r["index"]), int(r["slot"]["generation"])
-        connection = self.ledger.get(index, generation)
-        moved = int(r["slot"]["moved"][0]), int(r["slot"]["moved"][1])
-        amounts = self.slots.finish(index, generation, moved)
-        if connection is None:
+    def _share(self, connection: Connection) -> None:
+        if not connection.flags & EXTRA or connection.role not in (CLIENT, SERVER):
             return
-        cold = r["connection"]
-        connection.tgid, connection.flags = int(r["slot"]["tgid"]), int(cold["flags"])
-        connection.protocol = int(r["slot"]["protocol"]) & 0xFF or connection.protocol
-        side = self.ledger.settle(connection)
-        if side is not None:
-            self._row_side[int(r["slot"]["row"])] = side, connection
-            self._add(side, *amounts)
-            if cold["truths"]["at"]:
-                self.ledger.book_truths(connection, {name: int(cold["truths"][name]) for name in _TRUTHS})
-        self.ledger.close(connection, int(cold["error"]), self._times(cold))
+        shared = self._shared.get(connection.sk)
+        if shared is not None and shared.members[0].initiator == connection.initiator:
+            shared.join(connection)
+            return
+        others = [other for other in self.connections.sharing(connection) if other is not connection]
+        if others:
+            first = others[0]
+            shared = Shared(first, self.truths, self._is_held(first.index, first.generation))
+            self._shared[connection.sk] = shared
+            shared.join(connection)
+            if self._is_held(first.index, first.generation):
+                self._is_shared[first.index] = True
 
-    def _book_times(self) -> None:
-        names = ("write", "read", "write_rtt")
-        for times in self.rows.scan():
-            known = self._row_side.get(times.row)
-            if known is None:
+    def _shared_by(self, connection: Connection) -> Shared | None:
+        shared = self._shared.get(connection.sk)
+        return shared if shared is not None and connection in shared.members else None
+
+    def _is_held(self, index: int, generation: int) -> bool:
+        return index < len(self._generation) and bool(self._generation[index] == generation)
+
+    def _closing(self, record: Any) -> tuple[Connection, Any]:
+        index, slot, half = int(record["index"]), record["slot"], record["connection"]
+        known = self.connections.get(index, int(slot["generation"]))
+        connection = known if known is not None and index < self.kernel.count else self._learn(index, slot, half)
+        connection.flags |= int(half["flags"])
+        if connection.tgid != int(slot["tgid"]) or (not connection.local_port and half["local_port"]):
+            connection = self._learn(index, slot, half)
+        if connection.role == CLIENT and half["local_port"] and not connection.local_port:
+            self.connections.readdress(connection, half["local"].tobytes(), int(half["local_port"]))
+        return connection, record
+
+    def _settle(self, fresh: Sequence[Connection]) -> None:
+        cold = self.kernel.slots.cold
+        for index, connection in list(self._pending.items()):
+            half = cold[index]
+            if self.kernel.slots.live["generation"][index] != connection.generation:
                 continue
-            side = known[0].edge.side(known[0].role)
-            timing = side.timing(names[times.kind])
-            timing.timed += times.timed
-            timing.ns += times.ns
-            for bucket in np.flatnonzero(times.histogram):
-                timing.buckets[int(bucket)] += int(times.histogram[bucket])
-
-    def _book_drops(self) -> None:
-        drops = self._object.maps["drops"]
-        for key, value in drops.items():
-            index, generation, reason = (int.from_bytes(key[i : i + 4], "little") for i in (0, 4, 8))
-            connection = self.ledger.get(index, generation)
-            drops.delete(key)
-            if connection is not None and connection.side is not None:
-                name = self._reasons.get(reason, str(reason)).removeprefix("SKB_DROP_REASON_").lower()
-                connection.side.drops[name] += int.from_bytes(value, "little")
-
-    def _free_finished(self) -> None:
-        """Closed connections for which the ring had no room."""
-        for index in np.flatnonzero(self.slots.live["sk"] == RESERVED):
-            cold, slot = self.slots.cold[index].copy(), self.slots.live[index].copy()
-            r = np.zeros(1, self._closed)[0]
-            r["index"], r["slot"], r["connection"] = index, slot, cold
-            self._close(r)
-            self.slots.live["sk"][index] = 0
-
-    def take_window(self) -> list[EdgeBook]:
-        """The edges since the last call."""
-        books = self.ledger.take_window()
-        self._row_side = {row: (side.edge.side(side.role), c) for row, (side, c) in self._row_side.items()}
-        return books
-
-    def queue(self, listener: Connection) -> tuple[int, int, int]:
-        """Accept queue of a listener: length, limit, overflows."""
-        truths = self.slots.cold["truths"][listener.index]
-        return int(truths["accept_queue"]), int(truths["accept_queue_limit"]), int(truths["overflows"])
-
-    def lost(self) -> dict[str, int]:
-        """What each queue, ring and table could not take, since the start."""
-        bss = self._object.bss
-        return {
-            name: int(bss[name]) for name in ("lost_rows", "lost_drops", "lost_initiators", "overflowed", "uncounted")
+            if half["local_port"] and not connection.local_port:
+                self.connections.readdress(connection, half["local"].tobytes(), int(half["local_port"]))
+            connection.flags |= int(half["flags"])
+            if connection.flags & ESTABLISHED:
+                del self._pending[index]
+                if half["peer_generation"]:
+                    connection.peer = int(half["peer_slot"]), int(half["peer_generation"])
+                self.ledger.settle(connection)
+                self._open(connection, half)
+        for connection in fresh:
+            self.connections.correct_role(connection)
+        # Clients first, for they know what was dialed.
+        for connection in sorted((*fresh, *self._unsettled.values()), key=lambda connection: connection.role):
+            if connection.side < 0 or connection.counted_as != connection.tgid:
+                self.ledger.settle(connection)
+        self.books.make_room(2 * len(self.ledger))
+        for connection in self.ledger.moved:
+            if self._is_held(connection.index, connection.generation):
+                self._place(connection)
+        self.ledger.moved.clear()
+        self._unsettled = {
+            index: connection
+            for index, connection in self._unsettled.items()
+            if connection.side < 0 and self._lives(connection)
         }
 
-    def close(self) -> None:
-        """Detaches and unloads everything; twice is harmless."""
-        self.take_times(False)
-        for link in self._links:
-            link.close()
-        self._links = []
-        self._looks.close()
-        self._object.close()
+    def _lives(self, connection: Connection) -> bool:
+        return self.connections.live.get(connection.index) is connection
+
+    def _place(self, connection: Connection) -> None:
+        self.side[connection.index] = connection.side
+        if connection.side >= 0:
+            self.rows.assign(connection.index, connection.side)
+
+    def _open(self, connection: Connection, half: Any) -> None:
+        self.books.make_room(2 * len(self.ledger))
+        book_opening(self.books, connection, {name: int(half[name]) for name in TIMES})
+        if self._lives(connection) and connection.role in (CLIENT, SERVER):
+            shared = self._shared_by(connection)
+            self.active[connection.index] = shared is None or shared.members[0] is connection
+
+    def _begin(self, new: Sequence[Connection], cold: npt.NDArray[Any]) -> None:
+        """The slots now belong to these; until here what was read of their last connections was needed."""
+        for connection, half in zip(new, cold, strict=True):
+            index = connection.index
+            if not self._is_held(index, connection.generation):
+                self._generation[index] = connection.generation
+                self._word[index] = 0
+                self.active[index] = False
+                self._is_shared[index] = self._shared_by(connection) is not None
+                self.truths.begin(np.array([index]), half["base"].reshape(1))
+            if not self._lives(connection):
+                continue
+            self._place(connection)
+            if connection.side < 0 and connection.role in (CLIENT, SERVER):
+                self._unsettled[index] = connection
+            if connection.flags & ESTABLISHED:
+                self._open(connection, half)
+            elif connection.role == CLIENT:
+                self._pending[index] = connection
+
+    def _close(self, closed: Sequence[tuple[Connection, Any]]) -> None:
+        if not closed:
+            return
+        plain: list[tuple[Connection, Any, tuple[int, int, int, int]]] = []
+        shared: dict[int, Any] = {}
+        for connection, record in closed:
+            slot, half = record["slot"], record["connection"]
+            index, generation = connection.index, connection.generation
+            moved = int(slot["moved"][0]), int(slot["moved"][1])
+            amounts = self.kernel.slots.finish(index, generation, moved) if index < self.kernel.count else (0, 0, 0, 0)
+            self._unlabelled(connection, int(slot["protocol"]))
+            if connection.side < 0:
+                self.without_owner += connection.role in (CLIENT, SERVER)
+            else:
+                self.rows.belongs(int(slot["row"]), connection.side)
+                self._open(connection, half)
+                group = self._shared_by(connection)
+                if group is not None:
+                    group.moved(self.books, connection, amounts)
+                    shared[connection.sk] = half
+                elif connection.role != LISTENER:
+                    book_end(self.books, connection, int(half["error"]), {name: int(half[name]) for name in TIMES})
+                    plain.append((connection, record, amounts))
+        self._close_shared(shared)
+        if plain:
+            self._close_plain(plain)
+        for connection, _ in closed:
+            self._leave(connection)
+
+    def _close_plain(self, plain: Sequence[tuple[Connection, Any, tuple[int, int, int, int]]]) -> None:
+        index = np.array([c.index if c.index < self.kernel.count else 0 for c, _, _ in plain])
+        generation = np.array([c.generation for c, _, _ in plain])
+        live = (self._generation[index] == generation) & (generation != 0)
+        cold = np.array([record["connection"] for _, record, _ in plain])
+        sides = np.array([c.side for c, _, _ in plain])
+        book_numbers(self.books, self.truths, index, live, sides, cold, np.array([amounts for _, _, amounts in plain]))
+
+    def _close_shared(self, ends: dict[int, Any]) -> None:
+        for sk, half in ends.items():
+            shared = self._shared.pop(sk)
+            user = shared.last_user
+            user.flags |= int(half["flags"])
+            if half["truths"]["at"]:
+                now = half["truths"].reshape(1)
+                shared.book(self.books, now, user.flags)
+                book_last(self.books, np.array([user.side]), now)
+            book_end(self.books, user, int(half["error"]), {name: int(half[name]) for name in TIMES})
+
+    def _leave(self, connection: Connection) -> None:
+        index = connection.index
+        if self._is_held(index, connection.generation):
+            self.side[index] = -1
+            self.active[index] = self._is_shared[index] = self.truths.moving[index] = False
+            self._generation[index] = 0
+        for table in (self._pending, self._unsettled):
+            if table.get(index) is connection:
+                del table[index]
+        self.ledger.release(connection)
+        self.connections.leave(connection)
+
+    def _unlabelled(self, connection: Connection, word: int) -> None:
+        line = self.ledger.line_of(connection)
+        if line is not None and line.label is UNKNOWN:
+            line.label = label_of(word, self.kernel.protocols, closed=True)
+
+    def _hear(self, hellos: Iterable[Any]) -> None:
+        for record in hellos:
+            connection = self.connections.get(int(record["index"]), int(record["generation"]))
+            hello = client_hello(record["data"].tobytes()[: int(record["length"])])
+            line = self.ledger.line_of(connection) if connection is not None else None
+            if line is not None and hello is not None:
+                line.sni |= {hello.sni} if hello.sni else set()
+                line.alpn |= set(hello.alpn)
+
+    def _book_moves(self, moves: Moves) -> None:
+        index, live = moves.index, self.connections.live
+        for at in np.flatnonzero((self.side[index] < 0) | self._is_shared[index]).tolist():
+            connection = live.get(int(index[at]))
+            group = self._shared_by(connection) if connection is not None else None
+            if connection is not None and group is not None and connection.side >= 0:
+                parts = (moves.write_calls, moves.write_bytes, moves.read_calls, moves.read_bytes)
+                group.moved(self.books, connection, tuple(int(part[at]) for part in parts))  # type: ignore[arg-type]
+            else:
+                self.without_owner += 1
+        ours = np.flatnonzero((self.side[index] >= 0) & ~self._is_shared[index])
+        index = index[ours]
+        sides = self.side[index]
+        new = self.truths.count(index, np.column_stack((moves.write_bytes[ours], moves.read_bytes[ours])))
+        for column, grown in (
+            ("write_calls", moves.write_calls[ours]),
+            ("write_bytes", new[:, 0]),
+            ("read_calls", moves.read_calls[ours]),
+            ("read_bytes", new[:, 1]),
+        ):
+            self.books.add_at(sides, column, grown)
+        words = self.kernel.slots.live["protocol"][index]
+        for at in np.flatnonzero((words != self._word[index]) & (words & DECIDED != 0)).tolist():
+            connection = live.get(int(index[at]))
+            line = self.ledger.line_of(connection) if connection is not None else None
+            label = label_of(int(words[at]), self.kernel.protocols)
+            if line is not None and label != UNKNOWN:
+                line.label = label
+        self._word[index] = words
+
+    def _book_truths(self, changed: npt.NDArray[Any]) -> None:
+        wanted = self.truths.moving.copy()
+        wanted[changed] = True
+        wanted[self.ledger.tick % IDLE_ROUND :: IDLE_ROUND] = True
+        wanted[list(self.connections.listeners)] = True
+        slots = self.kernel.slots
+        read = self.kernel.refresh(np.flatnonzero(wanted & (self._generation != 0)))
+        read = read[(self.side[read] >= 0) & ~self._is_shared[read]]
+        now, flags = slots.cold["truths"][read], slots.cold["flags"][read]
+        # A slot that another connection took meanwhile is left to the closing record.
+        same = slots.live["generation"][read] == self._generation[read]
+        read, now, flags = read[same], now[same], flags[same]
+        self.truths.book(self.books, read, self.side[read], now, flags)
+        for shared in self._shared.values():
+            index = shared.members[0].index
+            half = slots.cold[index : index + 1].copy()
+            if slots.live["generation"][index] == shared.members[0].generation and half["truths"]["at"][0]:
+                shared.book(self.books, half["truths"], int(half["flags"][0]))
+
+    def _book_drops(self) -> None:
+        for index, generation, reason, packets in self.kernel.drops():
+            connection = self.connections.get(index, generation)
+            if connection is not None and connection.side >= 0:
+                name = f"tidy_up.{reason}" if reason in TIDY_UP else reason
+                self.books.reason(connection.side, "drop", name, packets)
+
+    def _retire(self) -> None:
+        oldest = min(self.books.oldest(), self.ledger.tick - KEEP_IDLE)
+        gone: set[int] = set()
+        for line in list(self.ledger):
+            line.forget_processes(self.books.oldest())
+            sides = 2 * line.number, 2 * line.number + 1
+            if not line.live and max(int(self.books.touched[side]) for side in sides) <= oldest:
+                self.ledger.retire(line)
+                gone.update(sides)
+        if gone:
+            self.books.clear(gone)
+            self.rows.forget(gone)

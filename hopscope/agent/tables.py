@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,44 +40,46 @@ def unpack(delta: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
 class Slots:
     """The slot array and its cold half, with the values of the last scan."""
 
-    def __init__(self, slots: mmap, slot: np.dtype, connections: mmap, connection: np.dtype, count: int) -> None:
+    def __init__(
+        self, slots: mmap, slot: np.dtype[Any], connections: mmap, connection: np.dtype[Any], count: int
+    ) -> None:
         self.live = np.frombuffer(slots, slot, count)
         self.cold = np.frombuffer(connections, connection, count)
         self.seen = self.live.copy()
-        self.seen_flags = self.cold["flags"].copy()
-        self.seen_cold = np.zeros(count, connection)
         self.seen["moved"] = 0
         self.seen["generation"] = 0
         self._replaced: dict[tuple[int, int], tuple[int, int]] = {}
 
-    def scan(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Moves]:
-        """Slots with a new connection or a new owner, slots whose connection changed its flags, and the moves of all.
+    def scan(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any], Moves]:
+        """Slots with a new connection or a new owner, the cold halves of these, and the moves of all.
 
         A new connection's moves count from zero. A slot that is free now is left for its closing record.
         """
         now = self.live.copy()
-        flags = self.cold["flags"].copy()
+        seen = self.seen
         used = now["sk"] != 0
-        new = used & (now["generation"] != self.seen["generation"])
-        claimed = used & ~new & (now["tgid"] != self.seen["tgid"])
-        fresh = np.flatnonzero(new | claimed)
-        self.seen_cold[fresh] = self.cold[fresh]
+        new = used & (now["generation"] != seen["generation"])
+        learned = np.flatnonzero(new | (used & (now["tgid"] != seen["tgid"])))
+        cold = self.cold[learned]
         # Closed, and maybe taken by another connection, while we read: its closing record tells all.
-        gone = fresh[self.live["generation"][fresh] != now["generation"][fresh]]
-        used[gone] = new[gone] = claimed[gone] = False
-        for index in np.flatnonzero(new & (self.seen["generation"] != 0) & self.seen["moved"].any(axis=1)):
+        stays = self.live["generation"][learned] == now["generation"][learned]
+        used[learned[~stays]] = False
+        learned, cold = learned[stays], cold[stays]
+        new_ones = learned[new[learned]]
+        for index in new_ones[(seen["generation"][new_ones] != 0) & seen["moved"][new_ones].any(axis=1)]:
             # Its closing record is still in the ring: what was counted of it must not be counted again.
-            last = self.seen[index]
+            last = seen[index]
             self._replaced[int(index), int(last["generation"])] = int(last["moved"][0]), int(last["moved"][1])
-        self.seen["moved"][new] = 0
-        delta = now["moved"] - self.seen["moved"]
-        changed = np.flatnonzero(used & (delta.any(axis=1)))
-        flagged = np.flatnonzero(used & ~new & (flags != self.seen_flags))
-        writes, written = unpack(delta[changed, 0])
-        reads, got = unpack(delta[changed, 1])
-        self.seen[used] = now[used]
-        self.seen_flags = flags
-        return np.flatnonzero(new | claimed), flagged, Moves(changed.astype(np.int64), writes, written, reads, got)
+        seen["moved"][new_ones] = 0
+        moved, before = now["moved"], seen["moved"]
+        changed = np.flatnonzero(used & ((moved[:, 0] != before[:, 0]) | (moved[:, 1] != before[:, 1])))
+        delta = moved[changed] - before[changed]
+        writes, written = unpack(delta[:, 0])
+        reads, got = unpack(delta[:, 1])
+        for name in ("sk", "generation", "tgid"):
+            seen[name][learned] = now[name][learned]
+        seen["moved"][changed] = moved[changed]
+        return learned, cold, Moves(changed.astype(np.int64), writes, written, reads, got)
 
     def finish(self, index: int, generation: int, moved: tuple[int, int]) -> tuple[int, int, int, int]:
         """What a closed connection moved since the last scan: write calls, bytes, read calls, bytes."""
@@ -95,13 +97,17 @@ class Slots:
             delta[1] & BYTES_MASK,
         )
 
+    def names(self, index: int, generation: int) -> bool:
+        """Whether the slot still belongs to this connection, as of the last scan."""
+        return bool(self.seen["generation"][index] == generation)
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Time statistics that grew since the last scan, of one row and one kind (0 write, 1 read, 2 write_rtt)."""
+    """Time statistics that grew since the last scan, of one row and one kind of duration."""
 
     row: int
-    kind: int
+    kind: str
     timed: int
     ns: int
     histogram: npt.NDArray[np.uint32]
@@ -110,29 +116,28 @@ class Times:
 class Rows:
     """The histogram rows, with the values of the last scan."""
 
-    def __init__(self, rows: mmap, row: np.dtype, count: int) -> None:
+    def __init__(self, rows: mmap, row: np.dtype[Any], count: int) -> None:
         live = np.frombuffer(rows, row, count)
-        self._kinds = (live["move"][:, 0], live["move"][:, 1], live["rtt"])
-        self._timed = [kind["timed"].copy() for kind in self._kinds]
-        self._ns = [kind["ns"].copy() for kind in self._kinds]
-        self._histogram = [kind["histogram"].copy() for kind in self._kinds]
+        self._kinds = {
+            "write": live["move"][:, 0],
+            "read": live["move"][:, 1],
+            "write_rtt": live["rtt"],
+            "close_call": live["close_call"],
+        }
+        self._timed = {kind: part["timed"].copy() for kind, part in self._kinds.items()}
+        # The rows that were ever used: most never are, and a copy of all of them would cost megabytes.
+        self._last: dict[tuple[str, int], tuple[int, npt.NDArray[np.uint32]]] = {}
 
     def scan(self) -> list[Times]:
         """What grew. Buckets are 32 bits wide and wrap as the kernel's do."""
         grown = []
-        for kind, live in enumerate(self._kinds):
+        for kind, live in self._kinds.items():
             timed = live["timed"].copy()
-            for row in np.flatnonzero(timed != self._timed[kind]):
-                ns, histogram = int(live["ns"][row]), live["histogram"][row].copy()
-                grown.append(
-                    Times(
-                        int(row),
-                        kind,
-                        int(timed[row] - self._timed[kind][row]),
-                        (ns - int(self._ns[kind][row])) % (1 << 64),
-                        histogram - self._histogram[kind][row],
-                    )
-                )
-                self._ns[kind][row], self._histogram[kind][row] = ns, histogram
+            for row in np.flatnonzero(timed != self._timed[kind]).tolist():
+                now = int(live["ns"][row]), live["histogram"][row].copy()
+                ns, histogram = self._last.get((kind, row), (0, np.zeros_like(now[1])))
+                number = int(timed[row]) - int(self._timed[kind][row])
+                grown.append(Times(row, kind, number, (now[0] - ns) % (1 << 64), now[1] - histogram))
+                self._last[kind, row] = now
             self._timed[kind] = timed
         return grown

@@ -14,9 +14,9 @@ def group_id(host: str, cgroup: str, executable: str, script: str = "") -> str:
     return _id("group", host, cgroup, executable, script)
 
 
-def edge_id(client: str, server: str, port: int, transport: str = "tcp") -> str:
-    """Id of an edge between two keys (group ids or addresses), 16 hex digits."""
-    return _id("edge", client, server, str(port), transport)
+def edge_id(client: str, dialed: str, transport: str = "tcp") -> str:
+    """Id of an edge, 16 hex digits: the client's group id or its address, and the address and port that it dialed."""
+    return _id("edge", client, dialed, transport)
 
 
 def host_id(host: str) -> str:

@@ -69,6 +69,11 @@ class Map:
         if error := library().bpf_map_update_elem(self.fd, None, value, ctypes.c_uint64(0)):
             raise failed(f"push to map {self.name}", error)
 
+    def pop(self) -> bytes | None:
+        """Takes the oldest value out of a queue; None when it is empty."""
+        value = ctypes.create_string_buffer(self.value_size)
+        return None if library().bpf_map_lookup_and_delete_elem(self.fd, None, value) else value.raw
+
     def delete(self, key: bytes) -> None:
         """Removes a key; one that is gone already is fine."""
         library().bpf_map_delete_elem(self.fd, key)

@@ -1,0 +1,201 @@
+"""The loaded BPF object: its programs on their hooks, its tables as memory, its ring as records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hopscope.agent import AgentError
+from hopscope.agent.connections import FLAGS, ROLES
+from hopscope.agent.probes import OBJECT, Choice
+from hopscope.agent.tables import RESERVED, Rows, Slots
+from hopscope.libbpf import Link, Object, RingBuffer, btf_enum
+
+OVERFLOW_SLOTS = 64
+_HERTZ = (100, 250, 300, 1000)
+_LEARN_HERTZ_NS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes of the kernel's tables; all powers of two."""
+
+    slots: int = 16384
+    rows: int = 2048
+    ring_bytes: int = 1 << 20
+
+
+class Kernel:
+    """Everything between loading and unloading. Raises LibbpfError. Not thread-safe."""
+
+    def __init__(self, choice: Choice, limits: Limits) -> None:
+        self.choice, self.limits = choice, limits
+        self._object = Object.open(OBJECT)
+        self._links: list[Link] = []
+        self._timers: list[Link] = []
+        self._jiffies: tuple[int, int] | None = None
+        self.hertz: int | None = None
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self) -> None:
+        self._configure()
+        self._object.load()
+        layouts, maps, limits = self._object.layouts, self._object.maps, self.limits
+        self._check(layouts.enum("role"), ROLES)
+        self._check(layouts.enum("connection_flag"), FLAGS)
+        self.layouts = {
+            name: layouts.dtype(name)
+            for name in (
+                "slot",
+                "connection",
+                "truths",
+                "closed_record",
+                "exec_record",
+                "process_record",
+                "hello_record",
+            )
+        }
+        self.kinds = {number: name for name, number in layouts.enum("record_kind").items()}
+        self.protocols = {number: name for name, number in layouts.enum("protocol").items()}
+        self.count = limits.slots + OVERFLOW_SLOTS
+        memory = [maps[name].mmap() for name in ("slots", "connections", "rows")]
+        self.slots = Slots(memory[0], self.layouts["slot"], memory[1], self.layouts["connection"], self.count)
+        self.rows = Rows(memory[2], layouts.dtype("row"), limits.rows)
+        for row in range(1, limits.rows):
+            self.free_row(row)
+        self._ring = RingBuffer(maps["ring"])
+        self._reasons = {number: name for name, number in btf_enum("skb_drop_reason").items()}
+        self._attach()
+
+    @staticmethod
+    def _check(found: dict[str, int], wanted: dict[str, int]) -> None:
+        if different := {name for name, number in wanted.items() if found.get(name) != number}:
+            raise AgentError(f"the BPF object is another version's ({', '.join(sorted(different))}): run `make bpf`")
+
+    def _configure(self) -> None:
+        maps, limits = self._object.maps, self.limits
+        for name in ("slots", "connections"):
+            maps[name].set_max_entries(limits.slots + OVERFLOW_SLOTS)
+        for name in ("rows", "row_keys", "free_rows"):
+            maps[name].set_max_entries(limits.rows)
+        maps["initiators"].set_max_entries(limits.slots)
+        maps["ring"].set_max_entries(limits.ring_bytes)
+        constants = {
+            "slot_bits": limits.slots.bit_length() - 1,
+            "slot_mask": limits.slots - 1,
+            "overflow_first": limits.slots,
+            "overflow_mask": OVERFLOW_SLOTS - 1,
+            **self.choice.rodata,
+        }
+        for name, value in constants.items():
+            self._object.set_rodata(name, value)
+        for name, program in self._object.programs.items():
+            program.set_autoload(name in self.choice.programs)
+
+    def _attach(self) -> None:
+        programs = self._object.programs
+        apart = {"prime", "refresh", *self.choice.rung.timers}
+        for name in self.choice.programs:
+            if name not in apart:
+                self._links.append(programs[name].attach())
+        self._refresh = programs["refresh"].attach_iter(self._object.maps["slots"])
+        self._links.append(self._refresh)
+        prime = programs["prime"].attach_iter()
+        prime.read()
+        prime.close()
+
+    @property
+    def ring_fd(self) -> int:
+        """Readable when the kernel wants the ring read at once."""
+        return self._ring.fd
+
+    def ring_half_full(self) -> bool:
+        """Whether half of the ring waits to be read."""
+        return self._ring.waiting > self.limits.ring_bytes // 2
+
+    def take_times(self, on: bool) -> None:
+        """Puts the programs at which timed calls begin on their hooks, or takes them off."""
+        if on and not self._timers:
+            self._timers = [self._object.programs[name].attach() for name in self.choice.rung.timers]
+        elif not on:
+            for link in self._timers:
+                link.close()
+            self._timers = []
+
+    def refresh(self, wanted: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Has the kernel write the truths of these slots; returns the slots where it did, more perhaps."""
+        before = self.slots.cold["truths"]["at"].copy()
+        self._refresh.read()
+        self._learn_hertz()
+        return np.flatnonzero(self.slots.cold["truths"]["at"] != before)
+
+    def _learn_hertz(self) -> None:
+        now = self._object.bss["jiffies_now"], self._object.bss["jiffies_at"]
+        if self.hertz is not None or not now[1]:
+            return
+        if self._jiffies is None:
+            self._jiffies = now
+        elif (passed := now[1] - self._jiffies[1]) > _LEARN_HERTZ_NS:
+            measured = (now[0] - self._jiffies[0]) * 1e9 / passed
+            self.hertz = min(_HERTZ, key=lambda hertz: abs(hertz - measured))
+
+    def drain(self) -> Iterator[tuple[str, bytes]]:
+        """The ring's records, oldest first, each with its kind."""
+        for record in self._ring.drain():
+            yield self.kinds.get(int.from_bytes(record[:4], "little"), ""), record
+
+    def drops(self) -> Iterator[tuple[int, int, str, int]]:
+        """Drops since the last call: slot, generation, reason, packets."""
+        drops = self._object.maps["drops"]
+        for key, value in list(drops.items()):
+            drops.delete(key)
+            index, generation, reason = (int.from_bytes(key[at : at + 4], "little") for at in (0, 4, 8))
+            name = self._reasons.get(reason, str(reason)).removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
+            yield index, generation, name, int.from_bytes(value, "little")
+
+    def finished(self) -> list[int]:
+        """Slots of closed connections for which the ring had no room; `free_slot` them when they are read."""
+        flagged = np.flatnonzero(self.slots.live["sk"] == RESERVED)
+        return [int(index) for index in flagged]
+
+    def free_slot(self, index: int) -> None:
+        """A finished slot was read."""
+        self.slots.live["sk"][index] = 0
+
+    def free_row(self, row: int) -> None:
+        """A histogram row that nobody uses."""
+        self._object.maps["free_rows"].push(row.to_bytes(4, "little"))
+
+    def take_row(self) -> int | None:
+        """A free histogram row; None when there is none."""
+        value = self._object.maps["free_rows"].pop()
+        return int.from_bytes(value, "little") if value is not None else None
+
+    def row_keys(self) -> list[tuple[bytes, int]]:
+        """Which half-edges, by the kernel's key, have which rows."""
+        return [(key, int.from_bytes(value, "little")) for key, value in self._object.maps["row_keys"].items()]
+
+    def forget_row_key(self, key: bytes) -> None:
+        """The half-edge gets another row when it next needs one."""
+        self._object.maps["row_keys"].delete(key)
+
+    def lost(self) -> dict[str, int]:
+        """What each ring and table could not take, since the start."""
+        bss = self._object.bss
+        plain = {name: bss[name] for name in bss if name.startswith("lost_") or name in ("overflowed", "uncounted")}
+        return {name.removeprefix("lost_"): number for name, number in plain.items()}
+
+    def close(self) -> None:
+        """Detaches and unloads everything; twice is harmless."""
+        self.take_times(False)
+        for link in self._links:
+            link.close()
+        self._links = []
+        self._object.close()

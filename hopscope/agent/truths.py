@@ -1,0 +1,106 @@
+"""What the kernel itself keeps of each connection, by slot: what grew since the last look, and bytes that no hook saw.
+
+Law: of a connection as many bytes are booked as its calls moved or its own totals say, whichever is more; both only
+grow, so each byte is booked once, and bytes that no hook saw (splice, io_uring) are booked without calls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hopscope.agent.books import TRUTHS, Books
+from hopscope.agent.connections import ESTABLISHED, LAYERED
+
+UNKNOWN_RTT = 0xFFFFFFFF
+BYTES = ("write_bytes", "read_bytes")
+
+Array = npt.NDArray[Any]
+
+
+def totals(truths: Any) -> Array:
+    """Bytes sent and received, as the sequence numbers say; shape (n, 2)."""
+    return np.column_stack((truths["sent"], truths["received"])).astype(np.int64)
+
+
+def are_exact(flags: Array) -> Array:
+    """Whose totals are what the application moved: not kTLS, which puts its records into the sequence space."""
+    return np.asarray((flags & ESTABLISHED != 0) & (flags & LAYERED == 0))
+
+
+def book_grown(books: Books, sides: Array, before: Array, now: Array) -> Array:
+    """Books what grew between two readings; returns where anything is under way."""
+    moving = np.zeros(len(sides), np.bool_)
+    for name in TRUTHS:
+        # Counters of 32 bits, which wrap.
+        grown = now[name] - before[name]
+        moving |= (grown != 0) if name in ("busy", "segments_out") else False
+        books.add_at(sides, name, grown)
+    again = now["retransmitted_bytes"].astype(np.int64) - before["retransmitted_bytes"].astype(np.int64)
+    books.add_at(sides, "retransmitted_bytes", np.maximum(again, 0))
+    return moving
+
+
+def book_last(books: Books, sides: Array, now: Array) -> None:
+    """The last truths of connections that closed count among the gauges of that window."""
+    read = np.flatnonzero((now["at"] != 0) & (now["srtt_us"] != 0))
+    sides, now = sides[read], now[read]
+    books.add_at(sides, "srtt_sum", now["srtt_us"])
+    books.add_at(sides, "rttvar_sum", now["rttvar_us"])
+    books.add_at(sides, "rtt_readings", np.ones(len(read), np.int64))
+    for side, least in zip(sides.tolist(), now["min_rtt_us"].tolist(), strict=True):
+        if least not in (0, UNKNOWN_RTT):
+            books.least(side, least)
+
+
+class TcpTruths:
+    """The last reading of every slot, and how many bytes of its connection are booked."""
+
+    def __init__(self, truths: np.dtype[Any], count: int) -> None:
+        self.seen = np.zeros(count, truths)
+        self.counted = np.zeros((count, 2), np.int64)
+        self.booked = np.zeros((count, 2), np.int64)
+        self.base = np.zeros((count, 2), np.int64)
+        self.moving = np.zeros(count, np.bool_)
+
+    def begin(self, indices: Array, base: Array) -> None:
+        """Connections took these slots. `base`: what their truths were before that."""
+        self.seen[indices] = base
+        self.seen["at"][indices] = 0
+        self.counted[indices] = self.booked[indices] = 0
+        self.base[indices] = totals(base)
+        self.moving[indices] = True
+
+    def count(self, indices: Array, moved: Array) -> Array:
+        """Bytes that calls moved, shape (n, 2), each slot once; returns those of them that are not booked yet."""
+        self.counted[indices] += moved
+        new: Array = np.maximum(self.counted[indices] - self.booked[indices], 0)
+        self.booked[indices] += new
+        return new
+
+    def book(self, books: Books, indices: Array, sides: Array, now: Array, flags: Array) -> None:
+        """Books what grew in these slots. `now`: their truths, `sides`: whom they belong to, all of one length."""
+        self.moving[indices] = book_grown(books, sides, self.seen[indices], now)
+        self.seen[indices] = now
+        exact = np.flatnonzero(are_exact(flags))
+        indices, sides = indices[exact], sides[exact]
+        new = np.maximum(totals(now[exact]) - self.base[indices] - self.booked[indices], 0)
+        self.booked[indices] += new
+        for direction, column in enumerate(BYTES):
+            books.add_at(sides, column, new[:, direction])
+
+    def gauges(self, sides: Array) -> dict[str, Array]:
+        """Sums of the gauges of the connections that are open, by side; `sides`: of every slot, -1: none."""
+        held = np.flatnonzero((sides >= 0) & (self.seen["at"] != 0) & (self.seen["srtt_us"] != 0))
+        owners, seen, length = sides[held], self.seen[held], int(sides.max(initial=-1)) + 1
+        least = np.full(length, UNKNOWN_RTT, np.int64)
+        known = seen["min_rtt_us"] != 0
+        np.minimum.at(least, owners[known], seen["min_rtt_us"][known].astype(np.int64))
+        return {
+            "srtt": np.bincount(owners, seen["srtt_us"], length),
+            "rttvar": np.bincount(owners, seen["rttvar_us"], length),
+            "readings": np.bincount(owners, minlength=length),
+            "min_rtt": least,
+        }
