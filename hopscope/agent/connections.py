@@ -13,7 +13,7 @@ from typing import Any
 CLIENT, SERVER, LISTENER, OVERFLOW = 1, 2, 3, 4
 ROLES = {"ROLE_CLIENT": CLIENT, "ROLE_SERVER": SERVER, "ROLE_LISTENER": LISTENER, "ROLE_OVERFLOW": OVERFLOW}
 OLDER, EXTRA, FAILED, ESTABLISHED, CLOSED, RESET_APP, RESET_KERNEL, RESET_PEER = 1, 2, 4, 8, 16, 32, 64, 128
-FINISHED, ACCEPTED, LAYERED = 256, 512, 1024
+FINISHED, ACCEPTED, LAYERED, FIN_SENT, TAKEN_OVER = 256, 512, 1024, 2048, 4096
 FLAGS = {
     "CONNECTION_OLDER": OLDER,
     "CONNECTION_EXTRA": EXTRA,
@@ -26,6 +26,8 @@ FLAGS = {
     "CONNECTION_FINISHED": FINISHED,
     "CONNECTION_ACCEPTED": ACCEPTED,
     "CONNECTION_LAYERED": LAYERED,
+    "CONNECTION_FIN_SENT": FIN_SENT,
+    "CONNECTION_TAKEN_OVER": TAKEN_OVER,
 }
 """enum role and enum connection_flag of records.h, compared with the object's BTF when it is loaded."""
 
@@ -88,6 +90,7 @@ class Connection:
     side: int = -1
     counted_as: int = 0
     opening_booked: bool = False
+    left: bool = False  # closed; its side is still the one that late news of it goes to
     redirected_from: int = 0
 
     @property

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hopscope.agent import AgentError
 from hopscope.agent.connections import FLAGS, ROLES
+from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
 from hopscope.agent.tables import RESERVED, Rows, Slots
 from hopscope.libbpf import Link, Object, RingBuffer, btf_enum
@@ -36,6 +37,7 @@ class Kernel:
         self._object = Object.open(OBJECT)
         self._links: list[Link] = []
         self._timers: list[Link] = []
+        self._looks: Looks | None = None
         self._jiffies: tuple[int, int] | None = None
         self.hertz: int | None = None
         try:
@@ -101,12 +103,11 @@ class Kernel:
 
     def _attach(self) -> None:
         programs = self._object.programs
-        apart = {"prime", "refresh", *self.choice.rung.timers}
+        apart = {"prime", "look", *self.choice.rung.timers}
         for name in self.choice.programs:
             if name not in apart:
                 self._links.append(programs[name].attach())
-        self._refresh = programs["refresh"].attach_iter(self._object.maps["slots"])
-        self._links.append(self._refresh)
+        self._looks = Looks(programs["look"], self._object.maps["wanted"])
         prime = programs["prime"].attach_iter()
         prime.read()
         prime.close()
@@ -129,12 +130,13 @@ class Kernel:
                 link.close()
             self._timers = []
 
-    def refresh(self, wanted: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """Has the kernel write the truths of these slots; returns the slots where it did, more perhaps."""
-        before = self.slots.cold["truths"]["at"].copy()
-        self._refresh.read()
+    def look(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Has the kernel write the truths of these slots; returns for which of them they hold now."""
+        if self._looks is not None:
+            self._looks.look(indices)
         self._learn_hertz()
-        return np.flatnonzero(self.slots.cold["truths"]["at"] != before)
+        truths = self.slots.cold["truths"]
+        return np.asarray(truths["generation"][indices] == self.slots.live["generation"][indices], np.bool_)
 
     def _learn_hertz(self) -> None:
         now = self._object.bss["jiffies_now"], self._object.bss["jiffies_at"]
@@ -198,4 +200,6 @@ class Kernel:
         for link in self._links:
             link.close()
         self._links = []
+        if self._looks is not None:
+            self._looks.close()
         self._object.close()

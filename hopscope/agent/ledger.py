@@ -208,6 +208,9 @@ class Ledger:
         side = 2 * line.number + which
         if connection.side == side and connection.counted_as == connection.tgid:
             return
+        if connection.left:
+            connection.side = side
+            return
         self.release(connection)
         connection.side, connection.counted_as = side, connection.tgid
         self.moved.append(connection)
@@ -217,7 +220,7 @@ class Ledger:
     def release(self, connection: Connection) -> None:
         """A connection leaves its edge."""
         line = self.line_of(connection)
-        if line is None:
+        if line is None or connection.left:
             return
         which, tgid = connection.side % 2, connection.counted_as
         connection.side = -1
@@ -226,6 +229,12 @@ class Ledger:
         if not line.pids[which][tgid]:
             del line.pids[which][tgid]
             line.left[which][tgid] = self.tick
+
+    def leave(self, connection: Connection) -> None:
+        """A connection closed; late news of it still go to its side."""
+        side = connection.side
+        self.release(connection)
+        connection.side, connection.left = side, True
 
     def line_of(self, connection: Connection) -> Line | None:
         """The edge that a connection belongs to."""

@@ -10,10 +10,21 @@ import numpy.typing as npt
 
 from hopscope.agent.books import Books
 from hopscope.agent.closings import book_end, book_numbers, book_opening
-from hopscope.agent.connections import CLIENT, ESTABLISHED, EXTRA, LISTENER, SERVER, Connection, Connections, Owner
+from hopscope.agent.connections import (
+    CLIENT,
+    ESTABLISHED,
+    EXTRA,
+    LISTENER,
+    SERVER,
+    TAKEN_OVER,
+    Connection,
+    Connections,
+    Owner,
+)
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.ledger import Ledger
 from hopscope.agent.listeners import Listeners
+from hopscope.agent.looks import due
 from hopscope.agent.processes import Processes
 from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
 from hopscope.agent.protocols.tls import client_hello
@@ -24,8 +35,6 @@ from hopscope.agent.truths import TcpTruths, book_last
 
 TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed"))
 """Drop reasons that lose nothing: what was read or came twice is thrown away."""
-IDLE_ROUND = 30
-"""Ticks in which every idle connection is looked at once."""
 RETIRE_EVERY, KEEP_IDLE = 10, 60
 """Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
 TIMES = ("connect_ns", "accept_ns", "accept_queue_ns", "close_ns", "connect_call_ns")
@@ -54,6 +63,7 @@ class Recorder:
         self._word = np.zeros(kernel.count, np.uint32)
         self._is_shared = np.zeros(kernel.count, np.bool_)
         self._shared: dict[int, Shared] = {}
+        self._turn = 0
         self._pending: dict[int, Connection] = {}
         self._unsettled: dict[int, Connection] = {}
 
@@ -71,7 +81,7 @@ class Recorder:
             self._learn(index, self.kernel.slots.seen[index], half)
             for index, half in zip(learned.tolist(), cold, strict=True)
         ]
-        self._settle([*new, *(connection for connection, _ in closed)])
+        self._settle([*new, *self._moved_by_exec(), *(connection for connection, _ in closed)])
         self._close(closed)
         self._begin(new, cold)
         self._hear(hellos)
@@ -122,7 +132,7 @@ class Recorder:
         return connection
 
     def _share(self, connection: Connection) -> None:
-        if not connection.flags & EXTRA or connection.role not in (CLIENT, SERVER):
+        if not connection.flags & (EXTRA | TAKEN_OVER) or connection.role not in (CLIENT, SERVER):
             return
         shared = self._shared.get(connection.sk)
         if shared is not None and shared.members[0].initiator == connection.initiator:
@@ -174,7 +184,7 @@ class Recorder:
             self.connections.correct_role(connection)
         # Clients first, for they know what was dialed.
         for connection in sorted((*fresh, *self._unsettled.values()), key=lambda connection: connection.role):
-            if connection.side < 0 or connection.counted_as != connection.tgid:
+            if connection.side < 0 or connection.counted_as != connection.tgid or connection.owner is None:
                 self.ledger.settle(connection)
         self.books.make_room(2 * len(self.ledger))
         for connection in self.ledger.moved:
@@ -186,6 +196,19 @@ class Recorder:
             for index, connection in self._unsettled.items()
             if connection.side < 0 and self._lives(connection)
         }
+
+    def _moved_by_exec(self) -> list[Connection]:
+        """Connections whose process may belong to another group now: they are settled anew."""
+        moved, self.processes.moved = self.processes.moved, set()
+        if not moved:
+            return []
+        found = []
+        for index in np.flatnonzero(np.isin(self.kernel.slots.seen["tgid"], list(moved))).tolist():
+            connection = self.connections.live.get(index)
+            if connection is not None and connection.tgid in moved and connection.side >= 0:
+                connection.owner = None
+                found.append(connection)
+        return found
 
     def _lives(self, connection: Connection) -> bool:
         return self.connections.live.get(connection.index) is connection
@@ -279,7 +302,7 @@ class Recorder:
         for table in (self._pending, self._unsettled):
             if table.get(index) is connection:
                 del table[index]
-        self.ledger.release(connection)
+        self.ledger.leave(connection)
         self.connections.leave(connection)
 
     def _unlabelled(self, connection: Connection, word: int) -> None:
@@ -327,22 +350,23 @@ class Recorder:
         self._word[index] = words
 
     def _book_truths(self, changed: npt.NDArray[Any]) -> None:
-        wanted = self.truths.moving.copy()
-        wanted[changed] = True
-        wanted[self.ledger.tick % IDLE_ROUND :: IDLE_ROUND] = True
-        wanted[list(self.connections.listeners)] = True
         slots = self.kernel.slots
-        read = self.kernel.refresh(np.flatnonzero(wanted & (self._generation != 0)))
-        read = read[(self.side[read] >= 0) & ~self._is_shared[read]]
+        busy = self.truths.moving.copy()
+        busy[changed] = True
+        busy[list(self.connections.listeners)] = True
+        chosen, self._turn = due(np.flatnonzero(self._generation[: self.kernel.limits.slots] != 0), busy, self._turn)
+        chosen = chosen[self.kernel.look(chosen)]
+        read = chosen[(self.side[chosen] >= 0) & ~self._is_shared[chosen]]
+        read = read[slots.cold["truths"]["at"][read] != self.truths.seen["at"][read]]
         now, flags = slots.cold["truths"][read], slots.cold["flags"][read]
         # A slot that another connection took meanwhile is left to the closing record.
-        same = slots.live["generation"][read] == self._generation[read]
+        same = now["generation"] == self._generation[read]
         read, now, flags = read[same], now[same], flags[same]
         self.truths.book(self.books, read, self.side[read], now, flags)
         for shared in self._shared.values():
-            index = shared.members[0].index
-            half = slots.cold[index : index + 1].copy()
-            if slots.live["generation"][index] == shared.members[0].generation and half["truths"]["at"][0]:
+            first = shared.members[0]
+            half = slots.cold[first.index : first.index + 1].copy()
+            if half["truths"]["at"][0] and half["truths"]["generation"][0] == first.generation:
                 shared.book(self.books, half["truths"], int(half["flags"][0]))
 
     def _book_drops(self) -> None:

@@ -82,7 +82,8 @@ class TcpTruths:
 
     def book(self, books: Books, indices: Array, sides: Array, now: Array, flags: Array) -> None:
         """Books what grew in these slots. `now`: their truths, `sides`: whom they belong to, all of one length."""
-        self.moving[indices] = book_grown(books, sides, self.seen[indices], now)
+        grown = book_grown(books, sides, self.seen[indices], now)
+        self.moving[indices] = grown | (now["unacked"] != 0) | (now["unread"] != 0)
         self.seen[indices] = now
         exact = np.flatnonzero(are_exact(flags))
         indices, sides = indices[exact], sides[exact]

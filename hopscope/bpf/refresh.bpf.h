@@ -24,6 +24,8 @@ __noinline int look_at(__u32 index)
 		return 0;
 	if (c->truths.generation == found.generation)
 		found = c->truths;
+	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		c->flags |= CONNECTION_LAYERED;
 	if (c->role == ROLE_LISTENER)
 		read_listener(&found, sk);
 	else if (found.at && is_idle(&found, sk))
