@@ -56,7 +56,7 @@ def side(chance: random.Random, role: str) -> Side:
 
 def edge(chance: random.Random, number: int) -> Edge:
     client, server = end(f"client{number}", "10.0.0.1", 100 + number), end("server", f"10.0.0.2:{8000 + number}", 7)
-    identity = edge_id(client.id or "", server.id or "", 8000 + number)
+    identity = edge_id(client.id or "", f"{server.id}:{8000 + number}")
     return Edge(
         identity,
         client,
