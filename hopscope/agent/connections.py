@@ -172,7 +172,8 @@ class Connections:
             if other.role != wanted:
                 continue
             # Private networks on one host may use the same addresses: the same port, then the same namespace decide.
-            likeness = 2 * (other.local_port == connection.remote_port) + (other.netns == connection.netns)
+            mirrored = other.local_port == connection.remote_port and other.remote_port == connection.local_port
+            likeness = 2 * mirrored + (other.netns == connection.netns)
             if likeness >= best:
                 found, best = other, likeness
         return found
