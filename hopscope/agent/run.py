@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hopscope.agent.local import LocalSocket, listening
 from hopscope.agent.watch import Watch
@@ -24,12 +26,31 @@ def run(settings: AgentSettings) -> None:
     threading.excepthook = _end_with_thread
     with listening(settings.socket) as listener, Watch(settings) as watch:
         local = LocalSocket(watch, listener)
-        log.info("watching; top and profile ask at %s", settings.socket)
+        log.info("watching; top and profile ask at %s; reports go to %s", settings.socket, settings.server or "nobody")
         try:
-            ended = signal.sigwait(_ENDS)
+            with reporting(watch, settings):
+                ended = signal.sigwait(_ENDS)
         finally:
             local.close()
     log.info("ended by %s", signal.Signals(ended).name)
+
+
+@contextmanager
+def reporting(watch: Watch, settings: AgentSettings) -> Iterator[None]:
+    """Has each second reported for as long as the block runs, if there is a server to report to."""
+    if settings.server is None:
+        yield
+        return
+    # gRPC costs 15 MB and a quarter of a second, which an agent that reports to nobody need not pay.
+    from hopscope.agent.reporters.hopscope import Reporter
+
+    reporter = Reporter(settings)
+    unsubscribe = watch.subscribe(reporter.report)
+    try:
+        yield
+    finally:
+        unsubscribe()
+        reporter.close()
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:

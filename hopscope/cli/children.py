@@ -8,12 +8,14 @@ import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO
 
 from hopscope.settings import ServerSettings, SettingsError
 
 PR_SET_PDEATHSIG = 1
+LAST_WORDS = 4096
 
 
 def start(half: str, arguments: list[str], log: IO[bytes] | None) -> subprocess.Popen[bytes]:
@@ -25,15 +27,40 @@ def start(half: str, arguments: list[str], log: IO[bytes] | None) -> subprocess.
     return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
 
 
-def stop(child: subprocess.Popen[bytes], seconds: float = 5) -> None:
-    """Ends a child: asks first, insists after `seconds`."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+class Half:
+    """One of the two halves at work. `quiet`: what it says is kept for its last words instead of shown."""
+
+    def __init__(self, name: str, arguments: list[str], quiet: bool) -> None:
+        self.name = name
+        self._log = tempfile.TemporaryFile() if quiet else None  # noqa: SIM115 - lives as long as the half
+        self._child = start(name, arguments, self._log)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self._child.poll() is not None
+
+    @property
+    def last_words(self) -> str:
+        """The last line it said, and how it ended."""
+        said = []
+        if self._log is not None:
+            size = os.fstat(self._log.fileno()).st_size
+            text = os.pread(self._log.fileno(), LAST_WORDS, max(0, size - LAST_WORDS)).decode(errors="replace")
+            said = [line.removeprefix("hopscope: ") for line in text.splitlines() if line.strip()]
+        code = self._child.poll()
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        return (said[-1] if said else f"it ended with {how} and said nothing").strip()
+
+    def stop(self, seconds: float = 5) -> None:
+        """Ends it: asks first, insists after `seconds`."""
+        if not self.ended:
+            self._child.terminate()
+            try:
+                self._child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
 
 
 def end_with_parent() -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hopscope.edges.selection import Selection
 from hopscope.settings import AgentSettings, read
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -83,6 +84,12 @@ def options(function: Function) -> Function:
 def given(chosen: dict[str, Any]) -> dict[str, Any]:
     """Those of the conditions that were given."""
     return {name: chosen[name] for name in SELECTING if chosen[name]}
+
+
+def wanted(chosen: dict[str, Any]) -> Selection:
+    """The conditions as one value."""
+    alone = {name: chosen[name] for name in ("name", "cgroup", "container", "all", "own")}
+    return Selection(pids=frozenset(chosen["pid"]), ports=frozenset(chosen["port"]), **alone)
 
 
 def settings(chosen: dict[str, Any]) -> AgentSettings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -25,12 +26,8 @@ def show(profile: Profile, console: Console) -> None:
             console.print(text, soft_wrap=True)
     else:
         console.print("No TCP traffic in this window; --all shows idle connections, too.")
-    for text in troubles(found):
+    for text in (*troubles(found), *listeners(profile.listeners)):
         console.print(text)
-    if profile.listeners:
-        console.print()
-        for listener in sorted(profile.listeners, key=lambda it: (-it.overflows, -it.queue, it.address)):
-            console.print(_listener(listener), soft_wrap=True)
     console.print()
     for sentence in completeness(profile.completeness):
         console.print(Text(sentence))
@@ -55,20 +52,26 @@ def edges(found: list[lines.Line], width: int) -> Iterator[Text]:
 
 def troubles(found: list[lines.Line]) -> Iterator[Text]:
     """A sentence for each edge that is not healthy."""
+    names = Counter(lines.name(it.edge) for it in found)
     for it in found:
-        if it.state.name != "healthy" and it.state.reasons:
-            yield Text(
-                f"{lines.name(it.edge)} is {it.state.name}: {'; '.join(it.state.reasons)}",
-                STYLES.get(it.state.name, ""),
-            )
+        if it.state.reasons:
+            name = lines.name(it.edge)
+            which = f" ({it.edge.server.address})" if names[name] > 1 else ""
+            yield Text(f"{name}{which} is {it.state.name}: {'; '.join(it.state.reasons)}", STYLES[it.state.name])
 
 
-def _listener(listener: Listener) -> Text:
-    overflow = f", {amount(listener.overflows)} connections did not fit" if listener.overflows else ""
-    who = f"{lines.who(listener.process)} listens on {listener.address}"
-    return Text(
-        f"{who}: {listener.queue} of {listener.limit} waiting{overflow}", style="bold red" if listener.overflows else ""
-    )
+def listeners(found: Sequence[Listener]) -> Iterator[Text]:
+    """A sentence for each listener where somebody waits or was turned away, and how many there are besides."""
+    busy = [it for it in found if it.queue or it.overflows]
+    for it in sorted(busy, key=lambda it: (-it.overflows, -it.queue, it.address)):
+        turned = f", {amount(it.overflows)} connections turned away" if it.overflows else ""
+        who = f"{lines.who(it.process)} listens on {it.address}"
+        yield Text(
+            f"{who}: {it.queue} of {it.limit} waiting to be accepted{turned}",
+            STYLES["failing" if it.overflows else "slow"],
+        )
+    if quiet := len(found) - len(busy):
+        yield Text(f"{amount(quiet)} {'other ' if busy else ''}listeners; nobody waits there.", "dim")
 
 
 def completeness(seen: Mapping[str, Any]) -> list[str]:

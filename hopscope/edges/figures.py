@@ -100,9 +100,7 @@ def _rate(of: Of) -> Of:
 
 FIGURES = (
     Figure("active", "number", lambda edge, _: edge.connections.active, "connections open at the end"),
-    Figure(
-        "calls_per_second", "number", _rate(_calls), "reads and writes that moved bytes, at the client if it is here"
-    ),
+    Figure("calls_per_second", "number", _rate(_calls), "reads and writes that moved bytes"),
     Figure("sent_per_second", "bytes", _rate(sent), "bytes from client to server"),
     Figure("received_per_second", "bytes", _rate(received), "bytes from server to client"),
     Figure("rtt", "ns", rtt, "smoothed round trip"),

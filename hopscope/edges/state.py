@@ -25,8 +25,9 @@ HELD_BACK_SHARE, HELD_BACK_LEAST_US = 0.2, 10_000
 """Of the time in which there was something to send."""
 SYN_RETRY_NS = 900_000_000
 """The kernel sends a SYN again after a second: a handshake of that length lost one."""
-QUEUEING_TIMES, QUEUEING_LEAST_US = 10, 20_000
-"""Round trip over the shortest one, when it is also that long."""
+QUEUEING_TIMES, QUEUEING_LEAST_US, NETWORK_US = 10, 100_000, 300
+"""Round trip over the shortest one, when it is also that long; not on a path too short to be a network, where the
+smoothed round trip is mostly the peer's delayed acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ def _failing(edge: Edge) -> Iterator[str]:
     connections = edge.connections
     failed = sum(connections.failed.values())
     if failed and failed >= FAILED_SHARE * (failed + connections.opened):
-        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(connections.failed.items()))
-        yield f"{failed} of {failed + connections.opened} connects failed ({causes})"
+        causes = [f"{count} {cause}" for cause, count in sorted(connections.failed.items())]
+        why = next(iter(connections.failed)) if len(causes) == 1 else ", ".join(causes)
+        yield f"{failed} of {failed + connections.opened} connects failed ({why})"
     for where, side in _sides(edge):
         reset = side.metrics.get("reset")
         closed = max(connections.closed, 1)
@@ -84,7 +86,7 @@ def _slow(edge: Edge) -> Iterator[str]:
             yield f"the kernel dropped {_times(drop.count, 'packet')} of the {where}" + (f" ({why})" if why else "")
         yield from _held_back(where, side)
         least, now = side.tcp.get("min_rtt", 0), side.tcp.get("srtt", 0)
-        if least and now >= max(QUEUEING_LEAST_US, QUEUEING_TIMES * least):
+        if least >= NETWORK_US and now >= max(QUEUEING_LEAST_US, QUEUEING_TIMES * least):
             yield f"packets queue on the way: round trip {now / 1000:.0f} ms, at its best {least / 1000:.1f} ms"
         connect = side.metrics.get("connect")
         if connect is not None and (percentile(connect.histogram or (), 0.99) or 0) >= SYN_RETRY_NS:

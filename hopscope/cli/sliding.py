@@ -1,0 +1,52 @@
+"""The last minute of the live view: a profile for each second, joined over as many as are asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hopscope.edges import merge
+from hopscope.edges.model import Edge, Profile
+
+MINUTE = 60.0
+
+
+class Sliding:
+    """Profiles of neighbouring windows, the oldest dropped after a minute."""
+
+    def __init__(self) -> None:
+        self._parts: deque[Profile] = deque()
+
+    def add(self, profile: Profile) -> None:
+        """Takes in the next one."""
+        self._parts.append(profile)
+        while len(self._parts) > 1 and sum(part.window.seconds for part in self._parts) > MINUTE:
+            self._parts.popleft()
+
+    def copy(self) -> Sliding:
+        """What is known now, for a view that is paused."""
+        same = Sliding()
+        same._parts = deque(self._parts)
+        return same
+
+    def last(self, seconds: float) -> Profile | None:
+        """One profile of the last seconds; None while there is nothing."""
+        parts: list[Profile] = []
+        passed = 0.0
+        for part in reversed(self._parts):
+            if parts and passed >= seconds - 0.5:
+                break
+            parts.insert(0, part)
+            passed += part.window.seconds
+        return merge.profiles(parts) if parts else None
+
+    def edge(self, key: str) -> tuple[Edge | None, float, list[tuple[Edge | None, float]]]:
+        """An edge over the whole minute, the seconds of that, and the edge of each part with its seconds."""
+        history = [
+            (next((edge for edge in part.edges if edge.id == key), None), part.window.seconds) for part in self._parts
+        ]
+        merged, before = None, 0.0
+        for edge, seconds in history:
+            if edge is not None:
+                merged = edge if merged is None else merge.edges(merged, edge, before, seconds)
+            before += seconds
+        return merged, before, history
