@@ -20,13 +20,15 @@ class LibbpfError(Exception):
         self.errno, self.log = number, log
 
 
-@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-def _capture(_level: int, fmt: bytes, arguments: int | None) -> int:
+def _keep(_level: int, fmt: bytes, arguments: int | None) -> int:
     buffer = ctypes.create_string_buffer(65536)
     _libc().vsnprintf(buffer, len(buffer), fmt, ctypes.c_void_p(arguments))
     _log.append(buffer.value.decode(errors="replace"))
     del _log[:-200]
     return 0
+
+
+_capture = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(_keep)
 
 
 @cache
