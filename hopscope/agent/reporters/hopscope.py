@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import secrets
 import threading
@@ -17,6 +18,8 @@ from hopscope.agent.reporters.queue import Queue, Sealed
 from hopscope.edges.model import Profile
 from hopscope.settings import AgentSettings
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+log = logging.getLogger(__name__)
 
 METHOD = "/hopscope.v1.Collector/Report"
 SENT = "hopscope-sent-ms"
@@ -133,6 +136,8 @@ class Reporter:
         except ValueError as error:
             # The channel is closed under us: the agent ends and the last attempt took too long.
             return self._keep(batch, str(error))
+        if not self._reachable:
+            log.info("the server takes our reports again")
         with self._changed:
             self._acknowledged += 1
             self._reachable, self._trouble = True, None
@@ -151,9 +156,12 @@ class Reporter:
             self._trouble = f"{code.name}: {details}"
             self._queue.lose(batch, "the server refused the batch")
             self._blocks.forget()
+        log.error("the server refused batch %d for good: %s", batch.sequence, details)
         return True
 
     def _keep(self, batch: Sealed, trouble: str) -> bool:
+        if self._reachable:
+            log.warning("the server does not take our reports, they are kept meanwhile: %s", trouble)
         with self._changed:
             self._reachable, self._trouble = False, trouble
             if self._queue.put_back(batch):

@@ -1,0 +1,128 @@
+"""A real server in a process of its own, and how to ask it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from hopscope.agent.reporters.hopscope import METHOD, Reporter
+from hopscope.edges.model import Profile
+
+STARTED = "hopscope server: agents on "
+
+
+class Server:
+    """`hopscope server` on a folder; the Unix socket stays the same over restarts."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.socket = folder / "grpc.sock"
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+        self.http = ""
+
+    def start(self) -> Server:
+        addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--socket", str(self.socket)]
+        command = [sys.executable, "-m", "hopscope.cli", "server", "--data-dir", str(self.folder / "data")]
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [*command, *addresses, "--user", "none", *self._arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith(STARTED), (line, (self.folder / "log").read_text())
+        self.http = line.partition("API on ")[2].strip()
+        return self
+
+    def end(self, number: int) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        code = process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
+        return code
+
+    def stop(self) -> int:
+        return self.end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        return self.end(signal.SIGKILL)
+
+    def post(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(self.http, body, {"content-type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.loads(error.read())
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        answer = self.post(query, variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def send(self, data: bytes, **options: Any) -> bytes:
+        """One batch as an agent sends it. Raises grpc.RpcError."""
+        with grpc.insecure_channel(f"unix:{self.socket}", [("grpc.max_send_message_length", -1)]) as channel:
+            return channel.unary_unary(METHOD)(data, timeout=20, **options)
+
+
+@contextmanager
+def servers() -> Iterator[Callable[..., Server]]:
+    made: list[Server] = []
+    # The path of a Unix socket is at most 107 bytes long, which pytest's own folders may exceed.
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder:
+
+        def make(*arguments: str) -> Server:
+            place = Path(folder) / str(len(made))
+            place.mkdir()
+            made.append(Server(place, *arguments))
+            return made[-1]
+
+        yield make
+        for server in made:
+            server.kill()
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., Server]]:
+    with servers() as make:
+        yield make
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server]) -> Server:
+    return make_server().start()
+
+
+def deliver(reporter: Reporter, profiles: list[Profile], seconds: float = 30) -> None:
+    for profile in profiles:
+        reporter.report(profile)
+    settle(reporter, seconds)
+
+
+def settle(reporter: Reporter, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while (state := reporter.delivery()).waiting or state.acknowledged + state.dropped < reporter._blocks._sequence:
+        assert time.monotonic() < end, state
+        time.sleep(0.02)
