@@ -1,0 +1,129 @@
+"""Is each batch counted once, whatever its order and however often it comes, and does a bad one harm only itself?"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from hopscope.agent.reporters.blocks import Blocks
+from hopscope.edges import merge
+from hopscope.server.query.windows import text
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+from .conftest import Server, servers
+from .profiles import profile
+from .questions import EDGES, answered, expected
+
+SECONDS = 20
+UNSUPPORTED = {"reset": "no hook on this kernel"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with servers() as make:
+        yield make().start()
+
+
+def window(start: int, seconds: int) -> dict[str, str]:
+    return {"from": text(start), "to": text(start + seconds)}
+
+
+def code_of(server: Server, data: bytes) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as refused:
+        server.send(data)
+    return refused.value.code(), refused.value.details()  # type: ignore[attr-defined]
+
+
+def test_twice_and_out_of_order(server: Server) -> None:
+    start = int(time.time()) // 3600 * 3600 - 7200 + 30
+    blocks = Blocks(7, "1.0")
+    profiles = [profile(start + number) for number in range(SECONDS)]
+    batches = [batch.SerializeToString() for given in profiles for _, batch in blocks.batches(given)]
+    chance = random.Random(5)
+    for batch in chance.sample(batches * 3, len(batches) * 3):
+        server.send(batch)
+    wanted = expected(merge.profiles(profiles), UNSUPPORTED)
+    for first, seconds, step in ((start, SECONDS, "SECOND"), (start - 30, 60, "MINUTE"), (start - 30, 3600, "HOUR")):
+        answer = server.ask(EDGES, window=window(first, seconds))["edges"]
+        assert answer["step"] == step
+        assert answered(answer["edges"]) == wanted
+        assert answer["completeness"][0]["secondsRecorded"] == SECONDS
+
+
+def test_a_metric_that_the_server_does_not_know_is_kept(server: Server) -> None:
+    second = int(time.time()) - 900
+    ((_, batch),) = Blocks(8, "99.0").batches(profile(second, edges=1))
+    line = batch.edges[0].id
+    batch.labels.append("novel")
+    batch.blocks.append(
+        wire.Block(
+            metric=4711, line=[line], side=bytes([1]), label=[len(batch.labels) - 1], count=[23], bytes=[101], sum=[1.5]
+        )
+    )
+    server.send(batch.SerializeToString())
+    (edge,) = server.ask(EDGES, window=window(second, 1))["edges"]["edges"]
+    assert edge["clientSide"]["unknown"] == [
+        {"number": 4711, "label": "novel", "count": 23, "bytes": 101, "total": 1.5}
+    ]
+    agents = server.ask("{ agents { version unknownRows } }")["agents"]
+    assert {"version": "99.0", "unknownRows": 1} in agents
+
+
+def test_clock_skew_is_shown_and_shifts_nothing(server: Server) -> None:
+    second = int(time.time()) - 86400 // 2
+    given = profile(second, edges=1)
+    ((_, batch),) = Blocks(9, "1.0").batches(given)
+    sent = str(int(time.time() * 1000) - 43_200_000)
+    server.send(batch.SerializeToString(), metadata=(("hopscope-sent-ms", sent),))
+    answer = server.ask(EDGES, window=window(second, 1))["edges"]
+    assert answered(answer["edges"]) == expected(given, UNSUPPORTED)
+    (agent,) = server.ask("{ agents { skewMs } }")["agents"]
+    assert agent["skewMs"] == pytest.approx(43_200_000, abs=5000)
+
+
+@pytest.mark.parametrize(
+    "damage", ["no batch", "columns", "label", "histogram", "second", "text", "sequence", "bucket"]
+)
+def test_a_malformed_batch_is_refused_for_good(server: Server, damage: str) -> None:
+    second = int(time.time()) - 1000
+    ((_, batch),) = Blocks(10, "1.0").batches(profile(second, edges=1))
+    block = batch.blocks[0]
+    if damage == "columns":
+        block.count.append(1)
+    elif damage == "label":
+        block.label[0] = 9999
+    elif damage == "histogram":
+        block.filled[0] += 1
+    elif damage == "second":
+        batch.second = 1 << 40
+    elif damage == "text":
+        batch.edges[0].protocol = "x" * 10_000
+    elif damage == "sequence":
+        batch.sequence = 0
+    elif damage == "bucket":
+        block.filled[0] += 1
+        block.bucket.append(60_000)
+        block.held.append(1)
+    data = b"\xff" * 100 if damage == "no batch" else batch.SerializeToString()
+    code, why = code_of(server, data)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT and why
+    assert server.ask(EDGES, window=window(second, 1))["edges"]["edges"] == []
+    assert server.ask("{ server { spooled setAside } }")["server"] == {"spooled": 0, "setAside": 0}
+
+
+def test_a_message_of_100_mb_is_refused(server: Server) -> None:
+    assert code_of(server, bytes(100_000_000))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert server.ask("{ server { spooled } }")["server"] == {"spooled": 0}
+
+
+def test_a_second_too_large_for_one_batch_is_several() -> None:
+    given = profile(1_700_000_000, edges=3000)
+    batches = [batch for _, batch in Blocks(11, "1.0").batches(given)]
+    assert len(batches) > 1
+    assert all(batch.ByteSize() < 8_000_000 for batch in batches)
+    assert [batch.HasField("completeness") for batch in batches] == [False] * (len(batches) - 1) + [True]
+    assert sum(len(batch.edges) for batch in batches) == 3000
