@@ -5,6 +5,8 @@
 #include "calls.bpf.h"
 
 #define MAX_MESSAGES 1024 /* UIO_MAXIOV */
+#define USER32_CS 0x23
+#define PSR_MODE32_BIT 0x10
 
 #if defined(__TARGET_ARCH_x86)
 #define ARG0(regs) BPF_CORE_READ(regs, di)
@@ -89,6 +91,31 @@ static __always_inline int moves_on(struct pt_regs *regs, int nr, __u32 *directi
 	}
 }
 
+/* The socket that a call moves bytes on; 0 when there is none. */
+static __always_inline __u64 socket_of(struct pt_regs *regs, int nr, __u32 *direction)
+{
+	int fd = moves_on(regs, nr, direction);
+	__u64 sk;
+
+	if (fd < 0)
+		return 0;
+	sk = sk_behind(fd);
+	if (sk || nr != NR_splice)
+		return sk;
+	*direction = READ;
+	return sk_behind(ARG0(regs));
+}
+
+/* 32-bit programs number their calls otherwise: theirs are not counted. */
+static __always_inline bool is_foreign(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, cs) == USER32_CS;
+#else
+	return BPF_CORE_READ(regs, user_regs.pstate) & PSR_MODE32_BIT;
+#endif
+}
+
 static __always_inline bool peeks(struct pt_regs *regs, int nr)
 {
 	if (nr == NR_recvfrom || nr == NR_recvmmsg)
@@ -126,9 +153,11 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
 	long ret = ctx->args[1];
 	__u32 direction = WRITE;
-	int nr, fd;
 	__u64 sk;
+	int nr;
 
+	if (is_foreign(regs))
+		return 0;
 	nr = SYSCALL_NR(regs);
 	if (nr == NR_connect)
 		return connect_ends(ret);
@@ -138,10 +167,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 		sk = sk_behind(ret);
 		return sk ? accept_ends(sk) : 0;
 	}
-	fd = moves_on(regs, nr, &direction);
-	if (fd < 0)
-		return 0;
-	sk = sk_behind(fd);
+	sk = socket_of(regs, nr, &direction);
 	if (!sk)
 		return 0;
 	if ((nr == NR_sendmmsg || nr == NR_recvmmsg) && ret > 0 && !peeks(regs, nr)) {
@@ -158,14 +184,13 @@ int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
 	struct sockaddr_any any = {};
 	__u32 direction = WRITE;
-	int nr = ctx->args[1], fd;
+	int nr = ctx->args[1];
 	__u64 sk;
 
+	if (is_foreign(regs))
+		return 0;
 	if (nr != NR_connect && nr != NR_close) {
-		fd = moves_on(regs, nr, &direction);
-		if (fd < 0)
-			return 0;
-		sk = sk_behind(fd);
+		sk = socket_of(regs, nr, &direction);
 		return sk ? begins(sk, direction & 1) : 0;
 	}
 	sk = sk_behind(ARG0(regs));

@@ -1,0 +1,75 @@
+"""The rungs that this kernel has, the compiled workload, and the table of what held for each way and rung."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hopscope.agent.probes import Choice, choose
+from hopscope.libbpf import LibbpfError
+from tests.kernel.counting import TABLE
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "tests" / "workloads"
+RUNGS = ("L1", "L2", "L3", "L4")
+
+
+@cache
+def choice_of(rung: str) -> Choice | str:
+    """The programs of a rung, or why this kernel does not have it."""
+    try:
+        return choose(only=rung)
+    except LibbpfError as error:
+        return str(error)
+
+
+@pytest.fixture(params=RUNGS)
+def rung(request: pytest.FixtureRequest, root: None) -> Choice:
+    """Each rung in turn."""
+    choice = choice_of(request.param)
+    if isinstance(choice, str):
+        pytest.skip(f"{request.param}: {choice}")
+    return choice
+
+
+@pytest.fixture(scope="session")
+def ways() -> Path:
+    """The workload, compiled when it is older than its sources."""
+    program = ROOT / "build" / "ways"
+    sources = sorted(SOURCES.glob("*.c"))
+    newest = max(path.stat().st_mtime for path in (*sources, SOURCES / "ways.h"))
+    if not program.exists() or program.stat().st_mtime < newest:
+        compiler = shutil.which("gcc") or pytest.fail("gcc is missing: apt-get install gcc libc6-dev")
+        program.parent.mkdir(exist_ok=True)
+        made = program.with_suffix(f".{os.getpid()}")
+        flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
+        subprocess.run([compiler, *flags, "-o", made, *sources], check=True)
+        made.rename(program)
+    return program
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the table, its reasons below."""
+    if not TABLE:
+        return
+    rungs = [rung for rung in RUNGS if any(key[1] == rung for key in TABLE)]
+    reasons: list[str] = []
+    terminalreporter.section("ways and rungs: bytes / calls / times")
+    terminalreporter.write_line(f"{'way':<20}" + "".join(f"{rung:<34}" for rung in rungs).rstrip())
+    for way in dict.fromkeys(key[0] for key in TABLE):
+        line = f"{way:<20}"
+        for rung in rungs:
+            cell = []
+            for held, reason in TABLE.get((way, rung), (("-", ""),)):
+                if reason and reason not in reasons:
+                    reasons.append(reason)
+                cell.append(f"{held} [{reasons.index(reason) + 1}]" if reason else held)
+            line += f"{' / '.join(cell):<34}"
+        terminalreporter.write_line(line.rstrip())
+    for number, reason in enumerate(reasons, 1):
+        terminalreporter.write_line(f"[{number}] not supported, because {reason}")

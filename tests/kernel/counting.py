@@ -1,0 +1,110 @@
+"""What the kernel half alone says of each connection: its slots, closing records and rows, with nothing in between."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hopscope.agent.probes import OBJECT, Choice
+from hopscope.libbpf import Object, RingBuffer
+
+CALLS_SHIFT, BYTES = 38, (1 << 38) - 1
+EXTRA, LAYERED = 2, 1024
+ROLES = {1: "client", 2: "server"}
+TABLE: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+"""(way, rung): for bytes, calls and times what held and, where something did not, why; printed after the tests."""
+NOT_ATTACHED = {"look", "prime"}
+
+
+@dataclass
+class Counts:
+    """One end of one connection: by process the calls and bytes that hooks saw, and what the sequence numbers say."""
+
+    calls: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    bytes: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    total: tuple[int, int] = (0, 0)
+    rows: set[int] = field(default_factory=set)
+    flags: int = 0
+    records: list[Any] = field(default_factory=list)
+
+
+class Counting:
+    """The programs of one choice, loaded and attached, every call timed."""
+
+    def __init__(self, choice: Choice, slots: int = 65536) -> None:
+        self._object = Object.open(OBJECT)
+        for name in ("slots", "connections"):
+            self._object.maps[name].set_max_entries(slots + 64)
+        for name, value in {**choice.rodata, "slot_bits": slots.bit_length() - 1, "slot_mask": slots - 1}.items():
+            self._object.set_rodata(name, value)
+        self._object.set_rodata("overflow_first", slots)
+        for name, program in self._object.programs.items():
+            program.set_autoload(name in choice.programs)
+        self._object.load()
+        for row in range(1, 2048):
+            self._object.maps["free_rows"].push(row.to_bytes(4, "little"))
+        layouts = self._object.layouts
+        self._closed, self._row = layouts.dtype("closed_record"), layouts.dtype("row")
+        self._slots = np.frombuffer(self._object.maps["slots"].mmap(), layouts.dtype("slot"), slots + 64)
+        self.rows = np.frombuffer(self._object.maps["rows"].mmap(), self._row, 2048)
+        self._ring = RingBuffer(self._object.maps["ring"])
+        self._links = [self._object.programs[name].attach() for name in choice.programs if name not in NOT_ATTACHED]
+        prime = self._object.programs["prime"].attach_iter()
+        prime.read()
+        prime.close()
+
+    def overflow(self, tgid: int) -> tuple[int, int, int, int]:
+        """Write calls, bytes, read calls, bytes that a process's overflow slots counted."""
+        moved = self._slots["moved"][(self._slots["sk"] == 1) & (self._slots["tgid"] == tgid)].sum(axis=0)
+        write, read = (int(word) for word in moved) if len(moved) else (0, 0)
+        return write >> CALLS_SHIFT, write & BYTES, read >> CALLS_SHIFT, read & BYTES
+
+    def lost(self) -> dict[str, int]:
+        """What the kernel half could not take."""
+        bss = self._object.bss
+        return {name: bss[name] for name in ("lost_records", "lost_rows", "overflowed", "uncounted") if bss[name]}
+
+    def closed(self, initiators: set[int], ends: int, patience: float = 3) -> dict[tuple[str, int], Counts]:
+        """The connections of these initiators' ports that ended, by (role, port); waits until there are `ends`."""
+        found: dict[tuple[str, int], Counts] = defaultdict(Counts)
+        deadline = time.monotonic() + patience
+        while True:
+            for record in self._ring.drain():
+                if int.from_bytes(record[:4], "little") == 1:
+                    self._add(found, np.frombuffer(record, self._closed, 1)[0], initiators)
+            if len(found) >= ends or time.monotonic() > deadline:
+                return dict(found)
+            time.sleep(0.02)
+
+    @staticmethod
+    def _add(found: dict[tuple[str, int], Counts], record: Any, initiators: set[int]) -> None:
+        cold, slot = record["connection"], record["slot"]
+        role = ROLES.get(int(cold["role"]))
+        initiator = int(cold["local_port"] if role == "client" else cold["remote_port"])
+        if role is None or initiator not in initiators:
+            return
+        counts, tgid = found[role, initiator], int(slot["tgid"])
+        counts.rows.add(int(slot["row"]))
+        counts.records.append(record)
+        for direction in (0, 1):
+            moved = int(slot["moved"][direction])
+            counts.calls[tgid][direction] += moved >> CALLS_SHIFT
+            counts.bytes[tgid][direction] += moved & BYTES
+        if int(cold["flags"]) & EXTRA:
+            return
+        counts.flags = int(cold["flags"])
+        truths, base = cold["truths"], cold["base"]
+        counts.total = (
+            int(truths["sent"]) - int(base["sent"]),
+            int(truths["received"]) - int(base["received"]),
+        )
+
+    def close(self) -> None:
+        """Detaches and unloads."""
+        for link in self._links:
+            link.close()
+        self._object.close()

@@ -1,0 +1,114 @@
+"""Do bytes equal the workload's own count in each way of moving them, and calls where the rung can see them?"""
+
+from __future__ import annotations
+
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from hopscope.agent.probes import Choice
+from tests.kernel.counting import TABLE, Counting, Counts
+
+WAYS = (
+    "write-read", "writev-readv", "pwritev2-preadv2", "send-recv", "sendto-recvfrom", "sendmsg-recvmsg",
+    "sendmmsg-recvmmsg", "sendfile", "sendfile-large", "splice-to-socket", "splice-from-socket", "zerocopy", "waitall",
+    "peek", "eagain", "partial-writes", "io_uring-send-recv", "io_uring-write-read", "io_uring-async",
+    "io_uring-sqpoll", "ipv6", "v4-mapped", "namespace", "half-close", "read-after-close", "linger-reset",
+    "unread-at-close", "exit-without-close", "threads", "fd-passing", "fork", "pre-fork", "reuseport", "older",
+    "older-splice", "itself",
+)  # fmt: skip
+
+SPLICED = "the kernel tells no hook of this rung that bytes went from a socket to a pipe"
+NO_SYSCALL = "io_uring makes no system call that names the socket"
+IN_PIECES = "the kernel sends a large file in pieces, each a call of the socket's own"
+UNSEEN: dict[tuple[str, str], tuple[str, str]] = {
+    **{(way, "L2"): ("reads", SPLICED) for way in ("splice-from-socket", "older-splice")},
+    **{(f"io_uring-{way}", "L4"): ("calls", NO_SYSCALL) for way in ("send-recv", "write-read", "async", "sqpoll")},
+    **{("sendfile-large", rung): ("writes", IN_PIECES) for rung in ("L1", "L2", "L3")},
+}
+"""Calls that a rung cannot count, and why. Bytes are exact all the same: the sequence numbers know them."""
+
+Ends = dict[tuple[str, int], dict[int, tuple[int, int, int, int]]]
+
+
+@contextmanager
+def counting(choice: Choice) -> Iterator[Counting]:
+    running = Counting(choice)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def ends_of(lines: str) -> Ends:
+    """By (role, initiator's port), by process: writes, bytes written, reads, bytes read."""
+    ends: Ends = defaultdict(dict)
+    for line in lines.splitlines():
+        if line.startswith("end "):
+            _, pid, role, port, *numbers = line.split()
+            writes, written, reads, got = map(int, numbers)
+            ends[role, int(port)][int(pid)] = writes, written, reads, got
+    return ends
+
+
+@contextmanager
+def workload(program: Path, way: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([program, way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def observe(way: str, choice: Choice, program: Path) -> tuple[Ends, dict[tuple[str, int], Counts], list[int]]:
+    """What the workload says, what the kernel half says, and how many writes and reads were timed."""
+    with ExitStack() as stack:
+        older = way.startswith("older")
+        running = stack.enter_context(workload(program, way)) if older else None
+        if running is not None:
+            assert running.stdout is not None and running.stdout.readline() == "ready\n"
+        kernel = stack.enter_context(counting(choice))
+        running = running or stack.enter_context(workload(program, way))
+        lines, _ = running.communicate("\n" if older else None, timeout=20)
+        if running.returncode == 77:
+            pytest.skip("this kernel has no io_uring")
+        assert running.returncode == 0
+        ends = ends_of(lines)
+        found = kernel.closed({port for _, port in ends}, len(ends))
+        rows = sorted({row for counts in found.values() for row in counts.rows})
+        assert set(found) == set(ends), f"lost: {kernel.lost()}"
+        return ends, found, [int(kernel.rows["move"][rows, i]["timed"].sum()) for i in (0, 1)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_bytes_and_calls(way: str, rung: Choice, ways: Path) -> None:
+    ends, found, took = observe(way, rung, ways)
+    unseen, why = UNSEEN.get((way, rung.rung.name), ("", ""))
+    for end, by_process in ends.items():
+        counts = found[end]
+        written, got = (sum(numbers[i] for numbers in by_process.values()) for i in (1, 3))
+        assert counts.total == (written, got), f"{end}: the sequence numbers against the workload's bytes"
+        for pid, (writes, written, reads, got) in by_process.items():
+            calls, amounts = counts.calls[pid], counts.bytes[pid]
+            if unseen in ("", "reads"):
+                assert (calls[0], amounts[0]) == (writes, written), f"{end}, process {pid}: writes"
+            if unseen in ("", "writes"):
+                assert (calls[1], amounts[1]) == (reads, got), f"{end}, process {pid}: reads"
+            assert amounts[0] <= written and amounts[1] <= got
+    counted = [sum(c.calls[pid][i] for c in found.values() for pid in c.calls) for i in (0, 1)]
+    assert took[0] <= counted[0] and took[1] <= counted[1]
+    times = ("exact", "") if took == counted else (f"{sum(took)} of {sum(counted)}", untimed(way))
+    TABLE[way, rung.rung.name] = ("exact", ""), (f"no {unseen}", why) if unseen else ("exact", ""), times
+
+
+def untimed(way: str) -> str:
+    """Why a call was counted and not timed."""
+    if way.startswith("sendmmsg"):
+        return "one system call of several messages is timed once"
+    if way.startswith("older"):
+        return "a call that began before the programs were there has no beginning"
+    return "a slot has room for the beginning of one call at a time in each direction, threads overlap"
