@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -37,6 +38,7 @@ _LOOPBACK6 = b"\0" * 15 + b"\1"
 INIT = 1
 
 
+@lru_cache(4096)
 def ip_text(address: bytes) -> str:
     """An address; IPv4-mapped as IPv4."""
     if address[:12] == _V4:
@@ -44,6 +46,7 @@ def ip_text(address: bytes) -> str:
     return str(IPv6Address(address))
 
 
+@lru_cache(4096)
 def address_text(address: bytes, port: int) -> str:
     """`ip:port`, IPv6 in brackets."""
     text = ip_text(address)

@@ -162,14 +162,13 @@ class Kernel:
             name = self._reasons.get(reason, str(reason)).removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
             yield index, generation, name, int.from_bytes(value, "little")
 
-    def finished(self) -> list[int]:
-        """Slots of closed connections for which the ring had no room; `free_slot` them when they are read."""
-        flagged = np.flatnonzero(self.slots.live["sk"] == RESERVED)
-        return [int(index) for index in flagged]
+    def finished(self) -> npt.NDArray[np.intp]:
+        """Slots of closed connections for which the ring had no room; `free_slots` them when they are read."""
+        return np.flatnonzero(self.slots.live["sk"] == RESERVED)
 
-    def free_slot(self, index: int) -> None:
-        """A finished slot was read."""
-        self.slots.live["sk"][index] = 0
+    def free_slots(self, indices: npt.NDArray[np.intp]) -> None:
+        """Finished slots that were read."""
+        self.slots.live["sk"][indices] = 0
 
     def free_row(self, row: int) -> None:
         """A histogram row that nobody uses."""

@@ -21,6 +21,7 @@ from hopscope.agent.connections import (
     Connections,
     Owner,
 )
+from hopscope.agent.halves import Times, connections_of, times_of
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.ledger import Ledger
 from hopscope.agent.listeners import Listeners
@@ -37,7 +38,9 @@ TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge
 """Drop reasons that lose nothing: what was read or came twice is thrown away."""
 RETIRE_EVERY, KEEP_IDLE = 10, 60
 """Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
-TIMES = ("connect_ns", "accept_ns", "accept_queue_ns", "close_ns", "connect_call_ns")
+NO_SLOT = 0xFFFFFFFF
+
+Array = npt.NDArray[Any]
 
 
 class Recorder:
@@ -74,15 +77,13 @@ class Recorder:
         """Reads everything that happened since the last tick."""
         self.books.tick += 1
         self.ledger.tick += 1
-        records, hellos = self._drain()
+        closed, hellos = self._drain()
         learned, cold, moves = self.kernel.slots.scan()
-        closed = [self._closing(record) for record in (*records, *self._finished())]
-        new = [
-            self._learn(index, self.kernel.slots.seen[index], half)
-            for index, half in zip(learned.tolist(), cold, strict=True)
-        ]
-        self._settle([*new, *self._moved_by_exec(), *(connection for connection, _ in closed)])
-        self._close(closed)
+        ended = self._ended(closed)
+        slots = self.kernel.slots.seen[learned]
+        new = [self._learn(made) for made in connections_of(learned.tolist(), slots, cold)]
+        self._settle([*new, *self._moved_by_exec(), *ended])
+        self._close(ended, closed)
         self._begin(new, cold)
         self._hear(hellos)
         self._book_moves(moves)
@@ -95,11 +96,13 @@ class Recorder:
         if self.ledger.tick % RETIRE_EVERY == 0:
             self._retire()
 
-    def _drain(self) -> tuple[list[Any], list[Any]]:
-        layouts, closed, hellos = self.kernel.layouts, [], []
+    def _drain(self) -> tuple[Array, list[Any]]:
+        """Closing records in one array, those of connections for which the ring had no room among them; hellos."""
+        layouts, hellos = self.kernel.layouts, []
+        closed: list[bytes] = []
         for kind, record in self.kernel.drain():
             if kind == "RECORD_CLOSED":
-                closed.append(np.frombuffer(record, layouts["closed_record"], 1)[0])
+                closed.append(record)
             elif kind == "RECORD_HELLO":
                 hellos.append(np.frombuffer(record, layouts["hello_record"], 1)[0])
             elif kind == "RECORD_EXEC":
@@ -107,24 +110,17 @@ class Recorder:
             elif kind in ("RECORD_FORK", "RECORD_EXIT"):
                 process = np.frombuffer(record, layouts["process_record"], 1)[0]
                 self.processes.observe_process_record(kind == "RECORD_FORK", process)
-        return closed, hellos
+        found = np.frombuffer(b"".join(closed), layouts["closed_record"])
+        finished = self.kernel.finished()
+        if not len(finished):
+            return found, hellos
+        late = np.zeros(len(finished), layouts["closed_record"])
+        late["index"], late["slot"] = finished, self.kernel.slots.live[finished]
+        late["connection"] = self.kernel.slots.cold[finished]
+        self.kernel.free_slots(finished)
+        return np.concatenate((found, late)), hellos
 
-    def _finished(self) -> Iterable[Any]:
-        for index in self.kernel.finished():
-            record = np.zeros(1, self.kernel.layouts["closed_record"])[0]
-            record["index"] = index
-            record["slot"], record["connection"] = self.kernel.slots.live[index], self.kernel.slots.cold[index]
-            self.kernel.free_slot(index)
-            yield record
-
-    def _learn(self, index: int, slot: Any, half: Any) -> Connection:
-        peer = (int(half["peer_slot"]), int(half["peer_generation"])) if half["peer_generation"] else None
-        made = Connection(
-            index, int(slot["generation"]), int(slot["tgid"]), int(half["role"]),
-            half["local"].tobytes(), int(half["local_port"]), half["remote"].tobytes(), int(half["remote_port"]),
-            int(half["netns"]), int(half["flags"]), int(slot["sk"]), peer, int(half["cgroup"]),
-            half["comm"].tobytes().split(b"\0")[0].decode(errors="replace"),
-        )  # fmt: skip
+    def _learn(self, made: Connection) -> Connection:
         connection = self.connections.learn(made)
         if connection is made:
             self.seen_connections += 1
@@ -152,18 +148,24 @@ class Recorder:
         return shared if shared is not None and connection in shared.members else None
 
     def _is_held(self, index: int, generation: int) -> bool:
-        return index < len(self._generation) and bool(self._generation[index] == generation)
+        return 0 <= index < len(self._generation) and bool(self._generation[index] == generation)
 
-    def _closing(self, record: Any) -> tuple[Connection, Any]:
-        index, slot, half = int(record["index"]), record["slot"], record["connection"]
-        known = self.connections.get(index, int(slot["generation"]))
-        connection = known if known is not None and index < self.kernel.count else self._learn(index, slot, half)
-        connection.flags |= int(half["flags"])
-        if connection.tgid != int(slot["tgid"]) or (not connection.local_port and half["local_port"]):
-            connection = self._learn(index, slot, half)
-        if connection.role == CLIENT and half["local_port"] and not connection.local_port:
-            self.connections.readdress(connection, half["local"].tobytes(), int(half["local_port"]))
-        return connection, record
+    def _ended(self, closed: Array) -> list[Connection]:
+        """The connections of closing records."""
+        indices = closed["index"].tolist()
+        if NO_SLOT in indices:
+            # Connects that failed before they had a slot: each is one of its own.
+            indices = [-1 - at if index == NO_SLOT else index for at, index in enumerate(indices)]
+        ended = []
+        for made in connections_of(indices, closed["slot"], closed["connection"]):
+            connection = self.connections.get(made.index, made.generation)
+            if connection is None or connection.tgid != made.tgid:
+                connection = self._learn(made)
+            connection.flags |= made.flags
+            if made.role == CLIENT and made.local_port and not connection.local_port:
+                self.connections.readdress(connection, made.local, made.local_port)
+            ended.append(connection)
+        return ended
 
     def _settle(self, fresh: Sequence[Connection]) -> None:
         cold = self.kernel.slots.cold
@@ -179,7 +181,7 @@ class Recorder:
                 if half["peer_generation"]:
                     connection.peer = int(half["peer_slot"]), int(half["peer_generation"])
                 self.ledger.settle(connection)
-                self._open(connection, half)
+                self._open(connection, times_of(cold[index : index + 1])[0])
         for connection in fresh:
             self.connections.correct_role(connection)
         # Clients first, for they know what was dialed.
@@ -218,80 +220,82 @@ class Recorder:
         if connection.side >= 0:
             self.rows.assign(connection.index, connection.side)
 
-    def _open(self, connection: Connection, half: Any) -> None:
+    def _open(self, connection: Connection, times: Times) -> None:
         self.books.make_room(2 * len(self.ledger))
-        book_opening(self.books, connection, {name: int(half[name]) for name in TIMES})
+        book_opening(self.books, connection, times)
         if self._lives(connection) and connection.role in (CLIENT, SERVER):
             shared = self._shared_by(connection)
             self.active[connection.index] = shared is None or shared.members[0] is connection
 
-    def _begin(self, new: Sequence[Connection], cold: npt.NDArray[Any]) -> None:
+    def _begin(self, new: Sequence[Connection], cold: Array) -> None:
         """The slots now belong to these; until here what was read of their last connections was needed."""
-        for connection, half in zip(new, cold, strict=True):
-            index = connection.index
-            if not self._is_held(index, connection.generation):
-                self._generation[index] = connection.generation
-                self._word[index] = 0
-                self.active[index] = False
-                self._is_shared[index] = self._shared_by(connection) is not None
-                self.truths.begin(np.array([index]), half["base"].reshape(1))
+        fresh = [at for at, it in enumerate(new) if not self._is_held(it.index, it.generation)]
+        if fresh:
+            indices = np.array([new[at].index for at in fresh])
+            self._generation[indices] = [new[at].generation for at in fresh]
+            self._word[indices] = 0
+            self.active[indices] = False
+            self._is_shared[indices] = [bool(self._shared) and self._shared_by(new[at]) is not None for at in fresh]
+            self.truths.begin(indices, cold["base"][fresh])
+        for connection, times in zip(new, times_of(cold), strict=True):
             if not self._lives(connection):
                 continue
             self._place(connection)
             if connection.side < 0 and connection.role in (CLIENT, SERVER):
-                self._unsettled[index] = connection
+                self._unsettled[connection.index] = connection
             if connection.flags & ESTABLISHED:
-                self._open(connection, half)
+                self._open(connection, times)
             elif connection.role == CLIENT:
-                self._pending[index] = connection
+                self._pending[connection.index] = connection
 
-    def _close(self, closed: Sequence[tuple[Connection, Any]]) -> None:
-        if not closed:
+    def _close(self, ended: Sequence[Connection], closed: Array) -> None:
+        if not ended:
             return
-        plain: list[tuple[Connection, Any, tuple[int, int, int, int]]] = []
-        shared: dict[int, Any] = {}
-        for connection, record in closed:
-            slot, half = record["slot"], record["connection"]
-            index, generation = connection.index, connection.generation
-            moved = int(slot["moved"][0]), int(slot["moved"][1])
-            amounts = self.kernel.slots.finish(index, generation, moved) if index < self.kernel.count else (0, 0, 0, 0)
-            self._unlabelled(connection, int(slot["protocol"]))
+        slots, halves = closed["slot"], closed["connection"]
+        words, rows, errors = slots["protocol"].tolist(), slots["row"].tolist(), halves["error"].tolist()
+        times, moved = times_of(halves), slots["moved"].tolist()
+        plain: list[int] = []
+        amounts: list[tuple[int, int, int, int]] = []
+        shared: dict[int, int] = {}
+        for at, connection in enumerate(ended):
+            finished = 0, 0, 0, 0
+            if connection.index >= 0:
+                finished = self.kernel.slots.finish(connection.index, connection.generation, tuple(moved[at]))
             if connection.side < 0:
                 self.without_owner += connection.role in (CLIENT, SERVER)
-            else:
-                self.rows.belongs(int(slot["row"]), connection.side)
-                self._open(connection, half)
-                group = self._shared_by(connection)
-                if group is not None:
-                    group.moved(self.books, connection, amounts)
-                    shared[connection.sk] = half
-                elif connection.role != LISTENER:
-                    book_end(self.books, connection, int(half["error"]), {name: int(half[name]) for name in TIMES})
-                    plain.append((connection, record, amounts))
-        self._close_shared(shared)
+                continue
+            self._unlabelled(connection, words[at])
+            self.rows.belongs(rows[at], connection.side)
+            self._open(connection, times[at])
+            group = self._shared_by(connection) if self._shared else None
+            if group is not None:
+                group.moved(self.books, connection, finished)
+                shared[connection.sk] = at
+            elif connection.role != LISTENER:
+                book_end(self.books, connection, errors[at], times[at])
+                plain.append(at)
+                amounts.append(finished)
+        for sk, at in shared.items():
+            self._close_shared(self._shared.pop(sk), closed[at : at + 1], errors[at], times[at])
         if plain:
-            self._close_plain(plain)
-        for connection, _ in closed:
+            self._close_plain([ended[at] for at in plain], closed[plain], np.array(amounts))
+        for connection in ended:
             self._leave(connection)
 
-    def _close_plain(self, plain: Sequence[tuple[Connection, Any, tuple[int, int, int, int]]]) -> None:
-        index = np.array([c.index if c.index < self.kernel.count else 0 for c, _, _ in plain])
-        generation = np.array([c.generation for c, _, _ in plain])
+    def _close_plain(self, ended: Sequence[Connection], closed: Array, amounts: Array) -> None:
+        index = np.array([max(0, it.index) for it in ended])
+        generation = np.array([it.generation for it in ended])
         live = (self._generation[index] == generation) & (generation != 0)
-        cold = np.array([record["connection"] for _, record, _ in plain])
-        sides = np.array([c.side for c, _, _ in plain])
-        book_numbers(self.books, self.truths, index, live, sides, cold, np.array([amounts for _, _, amounts in plain]))
+        sides = np.array([it.side for it in ended])
+        book_numbers(self.books, self.truths, index, live, sides, closed["connection"], amounts)
 
-    def _close_shared(self, ends: dict[int, Any]) -> None:
-        for sk, half in ends.items():
-            shared = self._shared.pop(sk)
-            user = shared.last_user
-            user.flags |= int(half["flags"])
-            if half["truths"]["at"]:
-                now = half["truths"].reshape(1)
-                shared.book(self.books, now, user.flags)
-                book_last(self.books, np.array([user.side]), now)
-            book_end(self.books, user, int(half["error"]), {name: int(half[name]) for name in TIMES})
+    def _close_shared(self, shared: Shared, closed: Array, error: int, times: Times) -> None:
+        user, now = shared.last_user, closed["connection"]["truths"]
+        user.flags |= int(closed["connection"]["flags"][0])
+        if now["at"][0]:
+            shared.book(self.books, now, user.flags)
+            book_last(self.books, np.array([user.side]), now)
+        book_end(self.books, user, error, times)
 
     def _leave(self, connection: Connection) -> None:
         index = connection.index
@@ -349,7 +353,7 @@ class Recorder:
                 line.label = label
         self._word[index] = words
 
-    def _book_truths(self, changed: npt.NDArray[Any]) -> None:
+    def _book_truths(self, changed: Array) -> None:
         slots = self.kernel.slots
         busy = self.truths.moving.copy()
         busy[changed] = True

@@ -176,21 +176,26 @@ class Watch:
 
     def _run(self) -> None:
         due = int(time.time()) + 1.0
-        poll, watched = select.poll(), -1
-        while not self._closed:
-            with self._lock:
-                fd = self._recorder.kernel.ring_fd if self._recorder is not None else -1
-            if fd != watched:
-                poll, watched = select.poll(), fd
+        # Edge-triggered: the ring counts as readable as long as anything waits in it, which is nearly always.
+        waiting, watched = select.epoll(), -1
+        try:
+            while not self._closed:
+                with self._lock:
+                    fd = self._recorder.kernel.ring_fd if self._recorder is not None else -1
+                if fd != watched and fd >= 0:
+                    waiting.close()
+                    waiting = select.epoll()
+                    waiting.register(fd, select.EPOLLIN | select.EPOLLET)
+                watched = fd
                 if fd >= 0:
-                    poll.register(fd, select.POLLIN)
-            if fd >= 0:
-                poll.poll(1000 * self._pause(due))
-            else:
-                self._wake.wait()
-                self._wake.clear()
-                due = int(time.time()) + 1.0
-            due = self._step(due)
+                    waiting.poll(self._pause(due))
+                else:
+                    self._wake.wait()
+                    self._wake.clear()
+                    due = int(time.time()) + 1.0
+                due = self._step(due)
+        finally:
+            waiting.close()
 
     def _step(self, due: float) -> float:
         found, callbacks = None, []
