@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from hopscope.demo.topology import Mesh, Options
+    from hopscope.demo.topology import Mesh
 
 EPILOG = """\b
 Examples:
@@ -50,7 +50,7 @@ def command(context: click.Context, /, **given: Any) -> None:
     from hopscope.demo import supervisor
     from hopscope.demo.topology import Options
 
-    supervisor.run(Options(**given), _say, lambda state: _hints(Options(**given), "Ctrl-C takes it all down."))
+    supervisor.run(Options(**given), _say, lambda state: _hints("Ctrl-C takes it all down."))
     click.echo("the demo is down")
 
 
@@ -58,15 +58,12 @@ def _say(step: str, seconds: float) -> None:
     click.echo(f"  {step}  {seconds:.2f} s")
 
 
-def _hints(options: Options, end: str) -> None:
-    from hopscope.demo import halves
+def _hints(end: str) -> None:
+    from hopscope.demo import discovery
 
     click.echo("the mesh is up: traffic → ingress gateway → productpage → details, reviews v1 and v2 → ratings")
-    if options.server:
-        click.echo(f"  look     hopscope top --socket {halves.AGENT_SOCKET}")
-        click.echo(f"           hopscope profile --socket {halves.AGENT_SOCKET} --name productpage")
-    else:
-        click.echo("  look     hopscope profile --duration 5")
+    click.echo(f"  look     hopscope top --config {discovery.SETTINGS}")
+    click.echo(f"           hopscope profile --config {discovery.SETTINGS} --name productpage")
     click.echo("  try      hopscope demo fault on loss · fault list · fault off")
     click.echo("           hopscope demo pause · send 100 · resume · status")
     click.echo(f"  {end}")
@@ -82,7 +79,7 @@ def up(**given: Any) -> None:
     options, begun = Options(**given), time.monotonic()
     detached.up(options, _say)
     click.echo(f"up in {time.monotonic() - begun:.1f} s")
-    _hints(options, "hopscope demo down takes it all down.")
+    _hints("hopscope demo down takes it all down.")
 
 
 @command.command()

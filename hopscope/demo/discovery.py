@@ -8,27 +8,26 @@ from typing import Any
 from hopscope.demo import cgroups, containers
 from hopscope.demo.topology import RUN, Mesh
 
-FILE = RUN / "discovery.json"
+FILE, SETTINGS = RUN / "discovery.json", RUN / "hopscope.toml"
+AGENT_SOCKET = RUN / "agent.sock"
 
 
 def describe(mesh: Mesh) -> dict[str, Any]:
     """The content of the file."""
-    held = []
+    places = {}
     for pod in mesh.pods:
         for container in pod.containers:
-            held.append(
-                {
-                    "cgroup": f"/{cgroups.NAME}/{containers.path_of(container)}",
-                    "service": pod.full_service,
-                    "instance": pod.name,
-                    "container": container.name,
-                    "layer": container.layer,
-                    "labels": dict(pod.labels),
-                }
-            )
-    return {"version": 1, "containers": held}
+            places[f"/{cgroups.NAME}/{containers.path_of(container)}"] = {
+                "service": pod.full_service,
+                "instance": pod.name,
+                "container": container.name,
+                "layer": container.layer,
+                "labels": dict(pod.labels),
+            }
+    return {"version": 1, "cgroups": places}
 
 
-def write(mesh: Mesh, where: cgroups.Hierarchies) -> None:
-    """Writes the file for the agent."""
+def write(mesh: Mesh) -> None:
+    """Writes the file, and settings for the agent, `top` and `profile` that name it."""
     FILE.write_text(json.dumps(describe(mesh), indent=1))
+    SETTINGS.write_text(f'[agent]\nsocket = "{AGENT_SOCKET}"\ndiscovery = "file"\ndiscovery_file = "{FILE}"\n')

@@ -21,17 +21,23 @@ CONTROL = RUN / "control.sock"
 def take() -> int:
     """Makes the folder ours alone, as a locked descriptor, and removes what an earlier demo left. Raises DemoError."""
     for _ in range(3):
-        held = _hold()
+        RUN.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            held = _hold()
+        except FileNotFoundError:
+            continue
         if held is None:
             raise DemoError("a demo is running already; hopscope demo down ends it")
         if _remove_left(held):
-            PID.write_text(str(os.getpid()))
+            draft = PID.with_suffix(".new")
+            draft.write_text(str(os.getpid()))
+            draft.rename(PID)
             return held
     raise DemoError(f"{RUN} keeps changing hands; is another demo starting?")
 
 
 def _hold() -> int | None:
-    RUN.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # The folder, locked; None while another holds it. Raises FileNotFoundError.
     held = os.open(RUN, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,31 +77,26 @@ def _kill(pid: int, number: int) -> None:
         return
 
 
-def supervisor() -> int | None:
-    """The pid of the supervisor; None when no demo runs."""
-    if not RUN.is_dir():
-        return None
-    held = _hold()
-    if held is not None:
-        os.close(held)
-        return None
+def held() -> bool:
+    """Whether a demo holds the folder."""
     try:
-        return int(PID.read_text())
-    except (OSError, ValueError):
-        raise DemoError(f"{RUN} is locked by a process that is only starting or not ours; try again") from None
+        ours = _hold()
+    except FileNotFoundError:
+        return False
+    if ours is not None:
+        os.close(ours)
+    return ours is None
 
 
 def end(patience: float = 15) -> bool:
     """Ends a running demo: asks first, insists when it does not listen. Returns whether there was one."""
-    pid = supervisor()
-    if pid is None:
+    if not held():
         return False
-    _kill(pid, signal.SIGTERM)
-    until = time.monotonic() + patience
-    while supervisor() is not None:
-        if time.monotonic() > until:
-            _kill(pid, signal.SIGKILL)
-            until += patience
+    number, until = signal.SIGTERM, 0.0
+    while held():
+        if time.monotonic() > until and PID.exists():
+            _kill(int(PID.read_text()), number)
+            number, until = signal.SIGKILL, time.monotonic() + patience
         time.sleep(0.05)
     return True
 
@@ -118,7 +119,7 @@ def publish(state: dict[str, Any]) -> None:
 def published() -> dict[str, Any]:
     """What the running demo says of itself. Raises DemoError when there is none."""
     try:
-        if supervisor() is not None:
+        if held():
             state: dict[str, Any] = json.loads(STATE.read_text())
             return state
     except FileNotFoundError:

@@ -11,7 +11,6 @@ from pathlib import Path
 from hopscope.demo import DemoError, bootstrap, cgroups, discovery, namespaces
 from hopscope.demo.topology import RUN
 
-AGENT_SOCKET = RUN / "agent.sock"
 LOGS = {"server": RUN / "server.log", "agent": RUN / "agent.log"}
 
 Half = subprocess.Popen[bytes]
@@ -20,8 +19,7 @@ Half = subprocess.Popen[bytes]
 def start(where: cgroups.Hierarchies) -> dict[str, Half]:
     """Starts both; they load while the mesh is built. Raises DemoError."""
     server = ["--data-dir", str(RUN / "data"), "--socket", str(bootstrap.ACCESS_LOG_SOCKET)]
-    agent = ["--server", f"unix:{bootstrap.ACCESS_LOG_SOCKET}", "--socket", str(AGENT_SOCKET)]
-    agent += ["--discovery", "file", "--discovery-file", str(discovery.FILE)]
+    agent = ["--config", str(discovery.SETTINGS), "--server", f"unix:{bootstrap.ACCESS_LOG_SOCKET}"]
     return {"server": _spawn("server", server, where), "agent": _spawn("agent", agent, where)}
 
 
@@ -42,7 +40,7 @@ def _spawn(half: str, arguments: list[str], where: cgroups.Hierarchies) -> Half:
 def wait_ready(running: dict[str, Half], seconds: float) -> None:
     """Returns when both accept connections. Raises DemoError with the last words of the one that does not."""
     until = time.monotonic() + seconds
-    for half, path in (("server", bootstrap.ACCESS_LOG_SOCKET), ("agent", AGENT_SOCKET)):
+    for half, path in (("server", bootstrap.ACCESS_LOG_SOCKET), ("agent", discovery.AGENT_SOCKET)):
         while not _accepts(path):
             ended = running[half].poll() is not None
             if ended or time.monotonic() > until:

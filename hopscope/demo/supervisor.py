@@ -98,7 +98,7 @@ class Supervisor:
             step.append(envoy.install())
         with self._step(f"folders, cgroups, configurations of {len(made.containers)} containers"):
             groups = containers.prepare(made, where)
-            discovery.write(made, where)
+            discovery.write(made)
         if options.server:
             self._halves = halves.start(where)
         if options.mtls:

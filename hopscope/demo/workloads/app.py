@@ -101,9 +101,10 @@ class Service:
 
     def call(self, service: str, fields: dict[str, str]) -> tuple[int, bytes]:
         """Asks another service, on this thread's own connection to it; once more when an idle one proved dead."""
+        address = self.address(service)
         idle: Wire | None = getattr(self._threads, service, None)
         for wire in (idle, None) if idle else (None,):
-            wire = wire or self.dial(service)
+            wire = wire or self.dial(address)
             setattr(self._threads, service, wire)
             try:
                 return self.exchange(wire, service, fields)
@@ -129,13 +130,12 @@ class Service:
             setattr(self._threads, service, None)
         return int(head[0].split()[1]), body
 
-    def dial(self, service: str) -> Wire:
+    def dial(self, address: str) -> Wire:
         """A new connection to a service's cluster address."""
-        connection = socket.create_connection((self.address(service), self.settings["port"]), 20)
-        return Wire(connection, self.outbound)
+        return Wire(socket.create_connection((address, self.settings["port"]), 20), self.outbound)
 
     def address(self, service: str) -> str:
-        """A service's address, asked again when the last answer is too old."""
+        """A service's address, asked again when the last answer is too old, also while connections live."""
         with self._lock:
             known, until = self._addresses.get(service, ("", 0.0))
             if time.monotonic() < until:
