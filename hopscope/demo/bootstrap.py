@@ -18,7 +18,7 @@ from hopscope.demo.topology import (
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TYPE = "type.googleapis.com/"
-ACCESS_LOG_SOCKET = RUN / "server.sock"
+ACCESS_LOG_SOCKET = RUN / "server" / "server.sock"
 # Envoy picks its codec by the chosen ALPN, so the server's list holds only what it understands.
 _SERVER_ALPN = ["h2", "http/1.1"]
 CLIENT_ALPN = {"http1": ["istio-http/1.1", "istio", "http/1.1"], "http2": ["istio-h2", "istio", "h2"]}
