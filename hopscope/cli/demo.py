@@ -176,7 +176,7 @@ def graph(as_json: bool) -> None:
     for edge in found["edges"]:
         client, server = edge["client"], edge["server"]
         ends = f"{client['process']} ({client['instance']}) → {server['process']} ({server['instance']})"
-        click.echo(f"{ends}  {', '.join(server['addresses'])}  {edge['label']}")
+        click.echo(f"{ends}  {server['address']}  {edge['label']}")
 
 
 @command.group()

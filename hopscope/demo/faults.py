@@ -67,7 +67,7 @@ class Fault:
 def _rules(hook: str, rule: str) -> Switch:
     # One rule in the pod's own namespace, on packets that come through its link.
     def on(place: Place, value: float) -> None:
-        text = f"table inet {_TABLE} {{ chain in {{ type filter hook {hook}; policy accept; {rule} }} }}"
+        text = f"table inet {_TABLE} {{ chain in {{ type filter hook {hook}; policy accept; {rule}\n}}\n}}"
         place.inside("nft -f -", text.replace("VALUE", f"{value:g}"))
 
     return on
@@ -82,7 +82,7 @@ def _loss(place: Place, value: float) -> None:
     for run, device in ((place.inside, "eth0"), (place.outside, place.pod.link)):
         chain = f"type filter hook ingress device {device} priority 0; policy accept;"
         rule = f"ip protocol tcp numgen random mod 10000 < {round(value * 100)} counter drop"
-        run("nft -f -", f"table netdev {_TABLE}_{place.pod.link} {{ chain in {{ {chain} {rule} }} }}")
+        run("nft -f -", f"table netdev {_TABLE}_{place.pod.link} {{ chain in {{ {chain} {rule}\n}}\n}}")
 
 
 def _loss_off(place: Place, value: float) -> None:
@@ -102,12 +102,11 @@ def _narrow_off(place: Place, value: float) -> None:
 
 
 def _delay(jitter: bool) -> Switch:
+    # The link moves to a bridge of its own, and a program carries the frames between the two bridges.
     def on(place: Place, value: float) -> None:
         link = place.pod.link
-        place.outside(f"ip link add {link}-n type veth peer name {link}-p")
-        place.outside("ip -batch -", f"link set {link}-n up master {BRIDGE}\nlink set {link}-p up promisc on")
-        spread = value if jitter else 0.0
-        command = [str(containers.PYTHON), delay.__file__, BRIDGE, link, f"{link}-p", str(value), str(spread)]
+        names = [f"{link}-n", f"{link}-p"]
+        command = [str(containers.PYTHON), delay.__file__, *names, str(value), str(value if jitter else 0)]
         group = cgroups.create("node/delay", place.where)
         helper = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=namespaces.birth(place.node, group)
@@ -115,7 +114,13 @@ def _delay(jitter: bool) -> Switch:
         place.helpers.append(helper)
         assert helper.stdout is not None
         if not helper.stdout.readline():
-            raise DemoError("the delaying program ended at once")
+            raise DemoError("there are no TAP devices here; modprobe tun")
+        place.outside(
+            "ip -batch -",
+            f"link add {link}-b type bridge forward_delay 0\nlink set {link}-b up\n"
+            f"link set {names[0]} master {BRIDGE} up\nlink set {names[1]} master {link}-b up\n"
+            f"link set {link} master {link}-b",
+        )
 
     return on
 
@@ -124,7 +129,7 @@ def _delay_off(place: Place, value: float) -> None:
     link = place.pod.link
     place.outside(f"ip link set {link} master {BRIDGE}")
     _end(place)
-    place.outside(f"ip link del {link}-n")
+    place.outside(f"ip link del {link}-b")
 
 
 def _end(place: Place) -> None:
@@ -193,7 +198,7 @@ TABLE: tuple[Fault, ...] = (
     Fault("narrow", "a narrow link", "kbit/s", 256, "reviews-v1",
           "srtt and retransmits of the edges of that link", _narrow, _narrow_off),
     Fault("blackhole", "packets to the sidecar vanish", "", 1, "details-v1",
-          "retransmits, then failed connects: timed out", _rules(_INPUT, _FILTER + " counter drop"), _rules_off),
+          "retransmits, then failed connects: aborted, for the sidecar waits a second only", _rules(_INPUT, _FILTER + " counter drop"), _rules_off),
     Fault("refuse", "connections to the sidecar are refused", "", 1, "details-v1",
           "resets by the peer once, then failed connects: refused",
           _rules(_INPUT, _FILTER + " reject with tcp reset"), _rules_off),
@@ -208,11 +213,11 @@ TABLE: tuple[Fault, ...] = (
     Fault("cpu", "the application computes", "s", 0.02, "reviews-v1",
           "the answers' latency and its CPU; no TCP metric", *_app("cpu")),
     Fault("hang", "the application stands still", "", 1, "details-v1",
-          "sidecar → application: bytes wait unread", _signal(signal.SIGSTOP), _signal(signal.SIGCONT)),
+          "sidecar → application: no bytes come back", _signal(signal.SIGSTOP), _signal(signal.SIGCONT)),
     Fault("error", "the application answers with an error", "status", 500, "details-v1",
           "the answers' status; no TCP metric", *_app("error")),
     Fault("starve", "the sidecar gets little CPU", "%", 1, "details-v1",
-          "the answers' latency, bytes wait unread in front of the sidecar", _starve, _starve_off),
+          "the answers' latency; no TCP error", _starve, _starve_off),
     Fault("zero-window", "the application asks for much and reads late", "s", 0.3, "productpage-v1",
           "rwnd_limited on application → sidecar, server side", *_app("slow_read")),
     Fault("accept-overflow", "the application accepts one connection in a while", "s", 0.5, "details-v1",

@@ -36,7 +36,7 @@ class KnownEdge:
 
     client: Container
     server: Container
-    dialed: tuple[str, ...]
+    dialed: str
     listen: str
     seen_as: str
     protocol: str = "http"
@@ -52,7 +52,7 @@ def edges(mesh: Mesh) -> Iterator[KnownEdge]:
         assert mesh.traffic.app is not None and copy.gateway.sidecar is not None
         address = f"{copy.gateway.address}:{GATEWAY_PORT}"
         yield KnownEdge(
-            mesh.traffic.app, copy.gateway.sidecar, (address,), address, mesh.traffic.address,
+            mesh.traffic.app, copy.gateway.sidecar, address, address, mesh.traffic.address,
             client_counts=_own(mesh.traffic.app, f"out.{copy.gateway.address}"),
             server_counts=_downstream(copy.gateway.sidecar, f"http.outbound_0.0.0.0_{GATEWAY_PORT}"),
         )  # fmt: skip
@@ -70,7 +70,7 @@ def _between(mesh: Mesh, copy: Copy, pod: Pod) -> Iterator[KnownEdge]:
         for callee in copy.of(service):
             assert pod.sidecar is not None and callee.sidecar is not None
             yield KnownEdge(
-                pod.sidecar, callee.sidecar, (f"{callee.address}:{APP_PORT}",), f"{callee.address}:{INBOUND}",
+                pod.sidecar, callee.sidecar, f"{callee.address}:{APP_PORT}", f"{callee.address}:{INBOUND}",
                 pod.address, protocol, security,
                 bootstrap.sni(service, copy.namespace) if mesh.options.mtls else None,
                 server_counts=_downstream(callee.sidecar, f"http.inbound_0.0.0.0_{APP_PORT}"),
@@ -83,22 +83,25 @@ def _inside(mesh: Mesh, copy: Copy, pod: Pod) -> Iterator[KnownEdge]:
     assert app is not None and sidecar is not None and dns is not None
     own = f"{pod.address}:{APP_PORT}"
     yield KnownEdge(
-        sidecar, app, (own,), own, "127.0.0.6",
+        sidecar, app, own, own, "127.0.0.6",
         client_counts=_upstream(sidecar, f"cluster.inbound|{APP_PORT}||"), server_counts=_own(app, "in"),
     )  # fmt: skip
     if not pod.calls:
         return
     outbound, lookup = f"127.0.0.1:{OUTBOUND}", f"{DNS_ADDRESS}:{DNS_PORT}"
+    for service in pod.calls:
+        # The sidecar counts its outbound connections together, so it can speak for one service only.
+        both = _downstream(sidecar, f"http.outbound_0.0.0.0_{APP_PORT}") if len(pod.calls) == 1 else None
+        yield KnownEdge(
+            app, sidecar, f"{copy.virtual[service]}:{APP_PORT}", outbound, pod.address,
+            client_counts=_own(app, f"out.{service}"), server_counts=both,
+        )  # fmt: skip
     yield KnownEdge(
-        app, sidecar, tuple(f"{copy.virtual[service]}:{APP_PORT}" for service in pod.calls), outbound, pod.address,
-        client_counts=_own(app, "out"), server_counts=_downstream(sidecar, f"http.outbound_0.0.0.0_{APP_PORT}"),
-    )  # fmt: skip
-    yield KnownEdge(
-        app, sidecar, (lookup,), outbound, pod.address, "unknown", "unknown",
+        app, sidecar, lookup, outbound, pod.address, "unknown", "unknown",
         client_counts=_own(app, "dns"), server_counts=_downstream(sidecar, "tcp.PassthroughCluster"),
     )  # fmt: skip
     yield KnownEdge(
-        sidecar, dns, (lookup,), lookup, pod.address, "unknown", "unknown",
+        sidecar, dns, lookup, lookup, pod.address, "unknown", "unknown",
         client_counts=_upstream(sidecar, "cluster.PassthroughCluster"),
         server_counts=_own(dns, f"in.{pod.address}"),
     )  # fmt: skip
@@ -177,7 +180,7 @@ def _edge(
 ) -> dict[str, Any]:
     found = {
         "client": end(edge.client, edge.seen_as),
-        "server": {**end(edge.server, edge.dialed[0], edge.listen), "addresses": list(edge.dialed)},
+        "server": end(edge.server, edge.dialed, edge.listen),
         "transport": "tcp",
         "protocol": edge.protocol,
         "security": edge.security,
