@@ -1,7 +1,7 @@
 """A longer way: takes each frame between two interfaces, and lets it go later.
 
-Run by the system's Python as `delay.py ONE OTHER MS SPREAD`. It makes the two as TAP devices: a frame that a bridge hands
-to one is consumed, not dropped. Virtio headers keep segmentation and checksum offload as they are.
+Run by the system's Python as `delay.py ONE OTHER MS SPREAD`. It makes the two as TAP devices: a frame that a bridge
+hands to one is consumed, not dropped. Virtio headers keep segmentation and checksum offload as they are.
 """
 
 from __future__ import annotations

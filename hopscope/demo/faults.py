@@ -91,7 +91,7 @@ def _loss_off(place: Place, value: float) -> None:
 
 
 def _narrow(place: Place, value: float) -> None:
-    shape = f"tbf rate {value:g}kbit burst 16kb latency 200ms"
+    shape = f"tbf rate {value:g}kbit burst 4kb latency 400ms"
     place.outside(f"tc qdisc add dev {place.pod.link} root {shape}")
     place.inside(f"tc qdisc add dev eth0 root {shape}")
 
@@ -195,10 +195,11 @@ TABLE: tuple[Fault, ...] = (
           "srtt, min_rtt and connect time of the edges of that link", _delay(False), _delay_off),
     Fault("jitter", "a way whose length varies, both ways", "ms", 20, "details-v1",
           "rttvar of the edges of that link", _delay(True), _delay_off),
-    Fault("narrow", "a narrow link", "kbit/s", 256, "reviews-v1",
+    Fault("narrow", "a narrow link", "kbit/s", 64, "reviews-v1",
           "srtt and retransmits of the edges of that link", _narrow, _narrow_off),
     Fault("blackhole", "packets to the sidecar vanish", "", 1, "details-v1",
-          "retransmits, then failed connects: aborted, for the sidecar waits a second only", _rules(_INPUT, _FILTER + " counter drop"), _rules_off),
+          "retransmits, then failed connects: aborted, for the sidecar waits only a second",
+          _rules(_INPUT, _FILTER + " counter drop"), _rules_off),
     Fault("refuse", "connections to the sidecar are refused", "", 1, "details-v1",
           "resets by the peer once, then failed connects: refused",
           _rules(_INPUT, _FILTER + " reject with tcp reset"), _rules_off),
