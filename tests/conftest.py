@@ -5,10 +5,15 @@ import os
 import pytest
 
 
-@pytest.fixture
-def root() -> None:
+def need_root() -> None:
     """Skips without root; in CI that is a failure: a kernel test that cannot run proves nothing."""
     if os.geteuid() != 0:
         if os.environ.get("CI"):
             pytest.fail("kernel tests need root")
         pytest.skip("needs root")
+
+
+@pytest.fixture
+def root() -> None:
+    """As need_root."""
+    need_root()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from platform import machine
 
 from hopscope.edges.model import Probe
 from hopscope.libbpf import LibbpfError, btf_enum, btf_func_args, trial
 
-OBJECT = Path(__file__).parent.parent / "bpf" / "hopscope.x86.o"
+_ARCHITECTURES = {"x86_64": "x86", "aarch64": "arm64"}
+OBJECT = Path(__file__).parent.parent / "bpf" / f"hopscope.{_ARCHITECTURES.get(machine(), machine())}.o"
 
 ALWAYS = (
     "on_state",
@@ -31,6 +33,14 @@ OPTIONAL = {
 """Programs that a metric is lost without."""
 
 
+_KERNEL_RESETS = (
+    "SK_RST_REASON_TCP_ABORT_ON_MEMORY",
+    "SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT",
+    "SK_RST_REASON_TCP_TIMEOUT",
+)
+"""enum sk_rst_reason, include/net/rstreason.h: resets that a timer or want of memory sends, nobody's call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One way of seeing reads and writes. `timers` are attached only while times are taken."""
@@ -42,19 +52,21 @@ class Rung:
     time: str  # "time_ns" or "call_ns": what its durations mean
 
 
-_FENTRY = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg")
+_FUNCTIONS = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg", "tcp_splice_read")
+_CALLS = ("inet_stream_connect", "inet_accept")
+_LAYER = "inet_sendmsg, inet_recvmsg, tcp_splice_read, inet_stream_connect, inet_accept, inet_release"
 
 
 def rungs() -> tuple[Rung, ...]:
     """The ladder on this kernel, best first. Functions that this kernel does not have are left out."""
-    functions = _FENTRY + (("inet_sendpage",) if btf_func_args("inet_sendpage") else ())
+    functions = _FUNCTIONS + (("inet_sendpage",) if btf_func_args("inet_sendpage") else ())
     accept = "on_inet_accept3" if btf_func_args("inet_accept") == 3 else "on_inet_accept4"
     return (
         Rung(
             "L1",
             (*(f"on_{name}" for name in functions), "on_inet_stream_connect", "enter_inet_stream_connect", accept),
             (*(f"enter_{name}" for name in functions), "enter_inet_release", "on_inet_release"),
-            "fentry and fexit of inet_sendmsg, inet_recvmsg, inet_stream_connect, inet_accept, inet_release",
+            f"fentry and fexit of {_LAYER}",
             "call_ns",
         ),
         Rung(
@@ -63,6 +75,13 @@ def rungs() -> tuple[Rung, ...]:
             ("on_sendmsg_locked", "on_copy_datagram"),
             "tracepoints sock_send_length, sock_recv_length",
             "time_ns",
+        ),
+        Rung(
+            "L3",
+            tuple(f"{way}_{name}" for way in ("return", "probe") for name in (*functions, *_CALLS)),
+            (*(f"begin_{name}" for name in functions), "return_inet_release", "probe_inet_release"),
+            f"kprobe and kretprobe of {_LAYER}",
+            "call_ns",
         ),
         Rung("L4", ("on_sys_exit",), ("on_sys_enter",), "raw tracepoints sys_enter, sys_exit", "call_ns"),
     )
@@ -86,7 +105,11 @@ class Choice:
 def rodata() -> dict[str, int]:
     """What this kernel's type information says and the programs need to know before they are loaded."""
     arguments = btf_func_args("btf_trace_kfree_skb")
+    reset_arguments = btf_func_args("btf_trace_tcp_send_reset")
+    reasons = btf_enum("sk_rst_reason")
     return {
+        "send_reset_args": reset_arguments - 1 if reset_arguments else 2,
+        "kernel_reset_reasons": sum(1 << reasons[name] for name in _KERNEL_RESETS if name in reasons),
         "kfree_skb_args": arguments - 1 if arguments else 2,
         "has_task_pt_regs": "BPF_FUNC_task_pt_regs" in btf_enum("bpf_func_id"),
     }

@@ -42,6 +42,13 @@ int BPF_PROG(on_inet6_recvmsg, struct socket *socket, struct msghdr *msg, __u64 
 	return moved(sk_of(socket), ret, ret > 0 && !(flags & MSG_PEEK), READ);
 }
 
+/* A splice out of a socket passes no recvmsg. */
+SEC("?fexit/tcp_splice_read")
+int BPF_PROG(on_tcp_splice_read, struct socket *socket, void *position, void *pipe, __u64 size, __u32 flags, long ret)
+{
+	return moved(sk_of(socket), ret, ret > 0, READ);
+}
+
 SEC("?fentry/inet_sendmsg")
 int BPF_PROG(enter_inet_sendmsg, struct socket *socket)
 {
@@ -68,6 +75,12 @@ int BPF_PROG(enter_inet_recvmsg, struct socket *socket)
 
 SEC("?fentry/inet6_recvmsg")
 int BPF_PROG(enter_inet6_recvmsg, struct socket *socket)
+{
+	return begins(sk_of(socket), READ);
+}
+
+SEC("?fentry/tcp_splice_read")
+int BPF_PROG(enter_tcp_splice_read, struct socket *socket)
 {
 	return begins(sk_of(socket), READ);
 }

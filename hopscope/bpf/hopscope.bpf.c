@@ -4,6 +4,7 @@
 #include "lifecycle.bpf.h"
 #include "tracepoints.bpf.h"
 #include "fentry.bpf.h"
+#include "kprobes.bpf.h"
 #include "syscalls.bpf.h"
 
 /* Keeps the types that only cross as bytes in the object's BTF. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from hopscope.agent.probes import Choice, choose
 from hopscope.libbpf import LibbpfError
-from tests.kernel.counting import TABLE
+from tests.conftest import need_root
+from tests.kernel.counting import TABLE, Counting
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "tests" / "workloads"
@@ -28,13 +30,22 @@ def choice_of(rung: str) -> Choice | str:
         return str(error)
 
 
-@pytest.fixture(params=RUNGS)
-def rung(request: pytest.FixtureRequest, root: None) -> Choice:
+@pytest.fixture(params=RUNGS, scope="module")
+def rung(request: pytest.FixtureRequest) -> Choice:
     """Each rung in turn."""
+    need_root()
     choice = choice_of(request.param)
     if isinstance(choice, str):
         pytest.skip(f"{request.param}: {choice}")
     return choice
+
+
+@pytest.fixture(scope="module")
+def kernel(rung: Choice) -> Iterator[Counting]:
+    """The programs of the rung, loaded once for all tests of a file: that takes seconds on an emulated processor."""
+    running = Counting(rung)
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hopscope.agent.probes import OBJECT, Choice
 from hopscope.libbpf import Object, RingBuffer
 
+SLOWER = float(os.environ.get("HOPSCOPE_TEST_SLOWER", "1"))
+"""How much slower than a real one the processor is."""
 CALLS_SHIFT, BYTES = 38, (1 << 38) - 1
 EXTRA, LAYERED = 2, 1024
 ROLES = {1: "client", 2: "server"}
@@ -63,12 +67,16 @@ class Counting:
         write, read = (int(word) for word in moved) if len(moved) else (0, 0)
         return write >> CALLS_SHIFT, write & BYTES, read >> CALLS_SHIFT, read & BYTES
 
+    def timed(self) -> npt.NDArray[np.int64]:
+        """Calls timed so far, by row and direction."""
+        return self.rows["move"]["timed"].astype(np.int64)
+
     def lost(self) -> dict[str, int]:
         """What the kernel half could not take."""
         bss = self._object.bss
         return {name: bss[name] for name in ("lost_records", "lost_rows", "overflowed", "uncounted") if bss[name]}
 
-    def closed(self, initiators: set[int], ends: int, patience: float = 3) -> dict[tuple[str, int], Counts]:
+    def closed(self, initiators: set[int], ends: int, patience: float = 3 * SLOWER) -> dict[tuple[str, int], Counts]:
         """The connections of these initiators' ports that ended, by (role, port); waits until there are `ends`."""
         found: dict[tuple[str, int], Counts] = defaultdict(Counts)
         deadline = time.monotonic() + patience
