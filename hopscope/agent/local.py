@@ -158,7 +158,8 @@ def listening(path: Path) -> Iterator[socket.socket]:
             listener.listen(CONNECTIONS)
             inode = path.stat().st_ino
         except OSError as error:
-            raise AgentError(f"cannot listen on {path}: {error.strerror or error}; choose another --socket") from error
+            remedy = "run as root" if isinstance(error, PermissionError) else "choose another --socket"
+            raise AgentError(f"cannot listen on {path}: {error.strerror or error}; {remedy}") from error
         try:
             yield listener
         finally:

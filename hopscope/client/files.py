@@ -52,7 +52,7 @@ def load(path: str | Path) -> Profile:
     try:
         return Profile.of(model.Profile.from_dict(json.loads(text)))
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         raise HopscopeError(
             f"{path} is no whole profile: " + ("it ends too early" if cut else f"line {error.lineno} is not JSON")
         ) from error

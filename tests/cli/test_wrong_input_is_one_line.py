@@ -1,0 +1,149 @@
+"""Is each mistake, and each host that cannot, answered by one line with what to do, and is nothing lost?"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from terminal import agent, hopscope, one_line, talking
+
+HIDE_LIBBPF = "for f in $(ldconfig -p | sed -n 's/.*libbpf.so.1 .*=> //p'); do mount --bind /dev/null $f; done"
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("profile", "--pid", "99999999"), "there is no process 99999999; see ps -e"),
+        (("profile", "--name", "("), "'(' is not a regular expression"),
+        (("profile", "--cgroup", "/no/such"), "there is no cgroup /no/such"),
+        (("profile", "--container", "web!"), "no container id"),
+        (("profile", "--json", "--csv"), "exclude each other"),
+        (("profile", "--save", "/no/such/folder/a.json"), "there is no folder /no/such/folder"),
+        (("profile", "--save", "/tmp"), "is a folder"),
+        (("profile", "--", "no-such-command"), "there is no command 'no-such-command'"),
+        (("profile", "--duration", "3", "--", "true"), "no --duration"),
+        (("show", "/no/such.json"), "cannot read /no/such.json: No such file"),
+        (("show", sys.executable), "it is not text"),
+        (("agent", "--slots", "1000"), "must be a power of two, for example 1024"),
+        (("agent", "--config", "/no/such.toml"), "cannot read /no/such.toml"),
+        (("agent", "--server", "nowhere"), "must be host:port"),
+        (("server", "--http", "80"), "must be host:port"),
+        (("serve",), "No such command"),
+        (("profile", "--durations", "1"), "No such option"),
+    ],
+)  # fmt: skip
+def test_mistakes(arguments: tuple[str, ...], says: str) -> None:
+    assert says in one_line(hopscope(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[agent]\nslotz = 5", "there is no setting 'slotz'; did you mean 'slots'?"),
+        ("[agnet]\n", "[agnet] is not known; the tables are [agent] and [server]"),
+        ("slots = ", "is not TOML"),
+        ('[agent]\nslots = "many"', "slots = 'many': must be a number"),
+        ("[server]\nretention_hours = 0", "must be above 0"),
+    ],
+)
+def test_a_config_file_with_a_mistake(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "hopscope.toml"
+    file.write_text(text)
+    half = "server" if "server" in text else "agent"
+    assert says in one_line(hopscope(half, "--config", file))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"version": 1, "host": "a", "win', "it ends too early"),
+        ('{"version": 2}', "not a profile of version 1"),
+        ('{"version": 1, "host": "a"}', "the profile is damaged"),
+        ("[1, 2]", "not a profile of version 1"),
+        ('{"version": 1,\n}', "line 2 is not JSON"),
+    ],
+)
+def test_a_saved_file_that_is_damaged(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "saved.json"
+    file.write_text(text)
+    assert says in one_line(hopscope("show", file))
+    assert says in one_line(hopscope("diff", file, file))
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("command", [("profile", "--duration", "1"), ("top", "--once"), ("agent",), ("run",)])
+def test_without_root(command: tuple[str, ...]) -> None:
+    if subprocess.run([*NOBODY, sys.executable, "-c", ""], check=False, capture_output=True).returncode:
+        pytest.skip("another user may not execute this Python")
+    said = one_line(hopscope(*command, before=NOBODY))
+    assert "root" in said, said
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("hide", "says"),
+    [
+        ("mount -t tmpfs none /sys/kernel/btf", "type information"),
+        (HIDE_LIBBPF, "apt-get install libbpf1"),
+    ],
+)  # fmt: skip
+def test_a_host_that_cannot(hide: str, says: str) -> None:
+    before = ("unshare", "-m", "sh", "-c", f'{hide}; exec "$@"', "sh")
+    assert says in one_line(hopscope("profile", "--duration", "1", before=before))
+
+
+@pytest.mark.usefixtures("root")
+def test_a_full_disk_costs_neither_the_picture_nor_the_old_file(tmp_path: Path) -> None:
+    """On a file system of 64 kB with 4 kB left."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        old = tmp_path / "old.json"
+        old.write_text("before")
+        (tmp_path / "rest").write_bytes(b"x" * 60_000)
+        with talking() as port:
+            ended = hopscope("profile", "--duration", "1", "--save", old, "--all", "--self")
+            parquet = hopscope("profile", "--duration", "1", "--parquet", tmp_path / "p")
+        assert ended.returncode == 1 and f":{port}" in ended.stdout
+        assert ended.stderr == f"hopscope: cannot write {old}: No space left on device; choose another file\n"
+        assert "No space left" in one_line(parquet)
+        assert old.read_text() == "before"
+        assert sorted(it.name for it in tmp_path.iterdir()) == ["old.json", "rest"]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path], check=True)
+    try:
+        assert "cannot be written" in one_line(hopscope("profile", "--save", tmp_path / "a.json"))
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_second_agent_says_why_not(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sock"
+    with agent(path) as first:
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert f"an agent (pid {first.pid}) is already at {path}" in one_line(hopscope("agent", "--socket", path))
+        assert "already runs" in one_line(hopscope("run", "--socket", path, "--no-server"))
+        with agent(tmp_path / "second.sock"), talking() as port:
+            found = hopscope("profile", "--json", "--duration", "1", "--socket", path, "--port", str(port))
+        assert len(json.loads(found.stdout)["edges"]) == 1
+
+
+@pytest.mark.usefixtures("root")
+def test_what_lies_at_the_agents_place(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sock"
+    with agent(path) as first:
+        first.kill()
+        first.wait()
+    assert path.exists()
+    with agent(path):
+        pass  # what a killed agent left is in nobody's way
+    path.touch()
+    assert "is not a socket" in one_line(hopscope("agent", "--socket", path))
+    assert path.exists()
