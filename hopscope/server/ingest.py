@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from google.protobuf.message import DecodeError
@@ -11,8 +10,6 @@ from hopscope.server.analysis.tables import inserts
 from hopscope.server.spool import Received, Spool
 from hopscope.server.storage.store import Insert, Store, StoreError
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
-
-log = logging.getLogger(__name__)
 
 
 class Malformed(ValueError):
@@ -54,8 +51,7 @@ class Ingest:
             try:
                 rows = _rows(_parse(received.data), received)
             except Malformed as error:
-                log.warning("spool file %s set aside: %s", received.token, error)
-                self._spool.set_aside(received.token)
+                self._spool.set_aside(received.token, str(error))
                 continue
             self._insert(rows, received.token)
             stored += 1

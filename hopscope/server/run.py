@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import uvicorn
@@ -27,6 +28,12 @@ from hopscope.server.storage.store import StoreError
 from hopscope.settings import ServerSettings, address
 
 log = logging.getLogger(__name__)
+
+# What the libraries import when it is first needed. By then we may be a user who is not allowed to read the place they
+# are installed in, for example root's home.
+for _late in ("anyio._backends._asyncio", "grpc._server", "grpc._utilities", "uvicorn.lifespan.off",
+              "uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl"):  # fmt: skip
+    import_module(_late)
 
 SPOOL_BYTES = 512_000_000
 _RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0
@@ -153,7 +160,14 @@ def _answering(web: Web, listening: socket.socket) -> Iterator[None]:
     """The API in a thread of its own, where uvicorn leaves the signals alone."""
     server = uvicorn.Server(
         uvicorn.Config(
-            web.application, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            web.application,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
         )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="hopscope-api")

@@ -6,6 +6,7 @@ little-endian, then the batch. Its name is the batch's token, so a batch that is
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hopscope.server import ServerError
+
+log = logging.getLogger(__name__)
 
 _MAGIC = b"hopscope spool 1\n"
 _HEAD = struct.Struct("<qqII")
@@ -101,12 +104,13 @@ class Spool:
                 found.append(_read(token, (self._folder / token).read_bytes()))
             except FileNotFoundError:
                 continue
-            except ValueError:
-                self.set_aside(token)
+            except ValueError as error:
+                self.set_aside(token, str(error))
         yield from sorted(found, key=lambda batch: batch.received_ms)
 
-    def set_aside(self, token: str) -> None:
+    def set_aside(self, token: str, why: str) -> None:
         """Moves a batch that can never be stored out of the way, for somebody to look at."""
+        log.warning("spool file %s is set aside in %s: %s", token, self._aside, why)
         (self._folder / token).rename(self._aside / token)
         with self._guard:
             self._sizes.pop(token, None)

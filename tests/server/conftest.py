@@ -31,6 +31,7 @@ class Server:
         self.folder = folder
         self.socket = folder / "grpc.sock"
         self._arguments = arguments
+        self.wrapper: tuple[str, ...] = ()
         self._process: subprocess.Popen[str] | None = None
         self.http = ""
 
@@ -39,7 +40,7 @@ class Server:
         command = [sys.executable, "-m", "hopscope.cli", "server", "--data-dir", str(self.folder / "data")]
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [*command, *addresses, "--user", "none", *self._arguments],
+                [*self.wrapper, *command, *addresses, "--user", "none", *self._arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

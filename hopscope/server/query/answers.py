@@ -12,7 +12,7 @@ from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME, METRICS, Metric
 from hopscope.server.query.figures import by_metric, number, side, value
 from hopscope.server.query.windows import MOST_POINTS, Span, asked, best, text
-from hopscope.server.storage.schema import BY_STEP, Resolution
+from hopscope.server.storage.schema import BY_STEP, Resolution, Step
 from hopscope.server.storage.store import Store
 
 MOST_EDGES, MOST_GAPS = 5000, 100
@@ -125,7 +125,9 @@ class Answers:
             )
         return found
 
-    def series(self, edge: str, side: str | None, metric: str, step: Any, window: Mapping[str, Any]) -> dict[str, Any]:
+    def series(
+        self, edge: str, metric: str, step: Step, window: Mapping[str, Any], side: str | None = None
+    ) -> dict[str, Any]:
         """See `Query.series` in the schema."""
         known, resolution = BY_NAME.get(metric), BY_STEP[step]
         if known is None:

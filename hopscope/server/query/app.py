@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 AT_ONCE, SECONDS, BODY = 4, 20.0, 65536
 """Questions answered at the same time, how long each may take, bytes of a request."""
+# Read with the program: later we may be a user who is not allowed to read the place it is installed in.
+_SCHEMA = load_schema_from_path(str(Path(__file__).with_name("schema.graphql")))
+_VERSION = version("hopscope")
 _STEPS = {"SECOND": "1s", "MINUTE": "1m", "HOUR": "1h"}
 
 
@@ -46,7 +49,7 @@ class Web:
         self._ingest = ingest
         self._at_once: CapacityLimiter | None = None
         schema = make_executable_schema(
-            load_schema_from_path(str(Path(__file__).with_name("schema.graphql"))),
+            _SCHEMA,
             [*self._queries(), *_types()],
             convert_names_case=True,
         )
@@ -95,7 +98,7 @@ class Web:
     def _state(self) -> dict[str, Any]:
         batches, size = self._spool.waiting
         return {
-            "version": version("hopscope"),
+            "version": _VERSION,
             "spooled": batches,
             "spooled_bytes": size,
             "set_aside": self._spool.aside,

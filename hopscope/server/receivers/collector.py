@@ -15,6 +15,7 @@ from hopscope.server import ServerError
 from hopscope.server.ingest import Ingest, Malformed
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
+from hopscope.settings import address
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _OPTIONS = (
 class Collector:
     """Listens from its creation on. Raises ServerError when it cannot."""
 
-    def __init__(self, ingest: Ingest, store_id: int, address: str, path: Path | None) -> None:
+    def __init__(self, ingest: Ingest, store_id: int, at: str, path: Path | None) -> None:
         self._ingest = ingest
         self._ack = wire.Ack(store=store_id).SerializeToString()
         self._server = grpc.server(
@@ -43,10 +44,7 @@ class Collector:
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
         service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", {"Report": report})
         self._server.add_generic_rpc_handlers((service,))
-        try:
-            self.port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise ServerError(f"cannot listen on {address} for agents; is it in use? another --grpc") from error
+        self.port = self._listen_on(at)
         if path is not None:
             self._listen_at(path)
         self._server.start()
@@ -54,6 +52,16 @@ class Collector:
     def stop(self, seconds: float) -> None:
         """Takes nothing new, and gives what is under way some time."""
         self._server.stop(seconds).wait()
+
+    def _listen_on(self, text: str) -> int:
+        host, port = address("grpc", text)
+        try:
+            # gRPC does not say why it cannot, and writes lines of its own to stderr.
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+            return self._server.add_insecure_port(text)
+        except (OSError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or "in use"
+            raise ServerError(f"cannot listen on {text} for agents: {why}; another --grpc") from error
 
     def _listen_at(self, path: Path) -> None:
         if _answers(path):

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chdb import session
+
 from hopscope.server.storage.native import block
 from hopscope.server.storage.schema import DATABASE
 from hopscope.server.storage.store import Insert, StoreError
@@ -38,8 +40,6 @@ class Embedded:
     """
 
     def __init__(self, directory: Path) -> None:
-        from chdb import session
-
         session_kind: Any = session.Session
         config = directory / "clickhouse.xml"
         config.write_text(_CONFIG)
@@ -71,8 +71,8 @@ class Embedded:
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""
-        with self._session() as session, _said():
-            answer = session.query(f"{sql} SETTINGS {_QUESTION}", "JSONCompact", params=parameters).data()
+        with self._session() as mine, _said():
+            answer = mine.query(f"{sql} SETTINGS {_QUESTION}", "JSONCompact", params=parameters).data()
         found = json.loads(answer)
         names = [column["name"] for column in found["meta"]]
         return [dict(zip(names, row, strict=True)) for row in found["data"]]
@@ -81,8 +81,8 @@ class Embedded:
         """See Store."""
         with self._guard:
             sessions, self._idle = self._idle, []
-        for session in sessions:
-            session.close()
+        for idle in sessions:
+            idle.close()
         with self._writing:
             self._writer.close()
 
@@ -90,15 +90,15 @@ class Embedded:
     def _session(self) -> Iterator[Any]:
         # A session in the middle of an insert refuses questions, and two questions on one wait for each other.
         with self._guard:
-            session = self._idle.pop() if self._idle else None
-        if session is None:
+            mine = self._idle.pop() if self._idle else None
+        if mine is None:
             with _said():
-                session = self._open()
+                mine = self._open()
         try:
-            yield session
+            yield mine
         finally:
             with self._guard:
-                self._idle.append(session)
+                self._idle.append(mine)
 
 
 @contextmanager
