@@ -24,14 +24,21 @@ ALWAYS = (
 )
 """Programs that nothing works without."""
 
-OPTIONAL = {
-    "on_send_reset": "reset",
-    "on_receive_reset": "reset",
-    "on_retransmit_synack": "retransmit",
-    "on_drop": "drop",
-}
-"""Programs that a metric is lost without."""
 
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A program that one metric is lost without."""
+
+    metric: str
+    tracepoint: str
+
+
+OPTIONAL = {
+    "on_send_reset": Optional("reset", "tcp_send_reset"),
+    "on_receive_reset": Optional("reset", "tcp_receive_reset"),
+    "on_retransmit_synack": Optional("retransmit", "tcp_retransmit_synack"),
+    "on_drop": Optional("drop", "kfree_skb"),
+}
 
 _KERNEL_RESETS = (
     "SK_RST_REASON_TCP_ABORT_ON_MEMORY",
@@ -143,6 +150,17 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
 
 
+def refusals(rung: Rung, path: Path = OBJECT) -> dict[str, str]:
+    """What the kernel refuses of a rung, by program; empty when all of it loads and attaches."""
+    constants, programs = rodata(), (*rung.counters, *rung.timers)
+    if trial(path, programs, constants) is None:
+        return {}
+    for program in programs:
+        if (error := trial(path, (program,), constants)) is not None:
+            return {program: str(error)}
+    return {}
+
+
 def describe(choice: Choice) -> dict[str, Probe]:
     """The chosen probe of each metric, for `probes` in the JSON."""
     always = {
@@ -154,9 +172,11 @@ def describe(choice: Choice) -> dict[str, Probe]:
     probes = {name: Probe("all", hook) for name, hook in always.items()}
     for name in ("write", "read", "write_rtt"):
         probes[name] = Probe(choice.rung.name, choice.rung.hook)
-    for program, name in OPTIONAL.items():
-        if program in choice.optional and name not in probes:
-            probes[name] = Probe("all", "tracepoint " + program)
-        elif program not in choice.optional:
-            probes[name] = Probe(None, None, choice.refused[program])
+    for metric in {optional.metric for optional in OPTIONAL.values()}:
+        programs = [program for program, optional in OPTIONAL.items() if optional.metric == metric]
+        names = ", ".join(OPTIONAL[program].tracepoint for program in programs)
+        if missing := [program for program in programs if program not in choice.optional]:
+            probes[metric] = Probe(None, None, choice.refused[missing[0]])
+        elif metric not in probes:
+            probes[metric] = Probe("all", f"tracepoint{'s' if len(programs) > 1 else ''} {names}")
     return probes

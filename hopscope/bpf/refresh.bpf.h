@@ -59,6 +59,13 @@ int look(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* What measuring a program costs by itself: run by user space, never attached. */
+SEC("?raw_tp")
+int nothing(struct bpf_raw_tracepoint_args *ctx)
+{
+	return 0;
+}
+
 /* Sockets that were open before us: every file of every process, in any namespace. */
 SEC("?iter/task_file")
 int prime(struct bpf_iter__task_file *ctx)

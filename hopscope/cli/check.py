@@ -40,5 +40,8 @@ def command(as_json: bool) -> None:
         console.print(Text(f"{probe.metric:<11} {rung}{probe.hook}" + (f"  ({probe.cost})" if probe.cost else "")))
         if probe.meaning:
             console.print(Text(f"{'':11} {probe.meaning}", style="dim"))
+    for refused in found.refused:
+        console.print(Text(f"{refused.rung:<11} refused, because {refused.why}", style="yellow"))
+        console.print(Text(f"{'':11} what would enable it: {refused.enable}"))
     for note in found.notes:
         console.print(Text(note))

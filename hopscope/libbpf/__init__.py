@@ -5,6 +5,7 @@ from hopscope.libbpf.layouts import Layouts
 from hopscope.libbpf.library import LibbpfError
 from hopscope.libbpf.objects import Link, Map, Object, Program, trial
 from hopscope.libbpf.ring import RingBuffer
+from hopscope.libbpf.statistics import run_time, statistics
 
 __all__ = [
     "Layouts",
@@ -16,5 +17,7 @@ __all__ = [
     "RingBuffer",
     "btf_enum",
     "btf_func_args",
+    "run_time",
+    "statistics",
     "trial",
 ]

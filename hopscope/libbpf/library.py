@@ -76,7 +76,7 @@ def take_log() -> str:
 
 
 _CAUSES = {
-    errno.EPERM: "not permitted: run as root, or the kernel is locked down",
+    errno.EPERM: "not permitted: run as root",
     errno.ENOENT: "the kernel has no such hook",
     errno.EOPNOTSUPP: "the kernel does not support this hook",
     errno.EINVAL: "the kernel does not accept it",
@@ -88,4 +88,7 @@ _CAUSES = {
 def failed(what: str, number: int) -> LibbpfError:
     """The error for a negative return or errno, with its cause in plain words."""
     number = abs(number) or ctypes.get_errno()
-    return LibbpfError(f"{what}: {_CAUSES.get(number, os.strerror(number))}", number, take_log())
+    cause = _CAUSES.get(number, os.strerror(number))
+    if number == errno.EPERM and os.geteuid() == 0:
+        cause = "not permitted even to root: the kernel is locked down, or does not let this kind of program in"
+    return LibbpfError(f"{what}: {cause}", number, take_log())
