@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from hopscope.agent.check import Found
 
 EPILOG = """\b
 Examples:
-  hopscope check
-  sudo hopscope check --json
+  sudo hopscope check
+  hopscope check --json
 """
 
 
@@ -22,6 +27,8 @@ def command(as_json: bool) -> None:
 
     Works without root and then says what it could not try.
     """
+    from rich.console import Console
+
     from hopscope import client
 
     found = client.check()
@@ -29,19 +36,38 @@ def command(as_json: bool) -> None:
         click.echo(json.dumps(found.to_dict()))
         return
     console = Console(highlight=False, markup=False)
-    console.print(Text(f"Linux {found.kernel}", style="bold"))
+    for text in written(found, console.width):
+        console.print(text)
+
+
+def written(found: Found, width: int) -> Iterator[Text]:
+    """The lines of the answer."""
+    from rich.text import Text
+
+    yield Text(f"Linux {found.kernel} {found.machine}", style="bold")
     for probe in found.probes:
-        rung = f"{probe.rung}  " if probe.rung else ""
         if probe.why_not:
-            console.print(Text(f"{probe.metric:<11} not supported, because {probe.why_not}", style="yellow"))
+            yield _indented(probe.metric, f"not supported, because {probe.why_not}", width, "yellow")
             if probe.enable:
-                console.print(Text(f"{'':11} what would enable it: {probe.enable}"))
+                yield _indented("", f"what would enable it: {probe.enable}", width)
             continue
-        console.print(Text(f"{probe.metric:<11} {rung}{probe.hook}" + (f"  ({probe.cost})" if probe.cost else "")))
-        if probe.meaning:
-            console.print(Text(f"{'':11} {probe.meaning}", style="dim"))
-    for refused in found.refused:
-        console.print(Text(f"{refused.rung:<11} refused, because {refused.why}", style="yellow"))
-        console.print(Text(f"{'':11} what would enable it: {refused.enable}"))
+        rung = f"{probe.rung}: " if probe.rung and probe.rung != "all" else ""
+        yield _indented(probe.metric, f"{rung}{probe.hook}", width)
+        if probe.cost:
+            yield _indented("", f"cost: {probe.cost}", width)
+        yield _indented("", probe.meaning, width, "dim")
+    if found.refused:
+        yield Text("Other ways of seeing reads and writes", style="bold")
+    for other in found.refused:
+        yield _indented(other.rung, f"{other.hook}: {other.why}", width)
+        yield _indented("", f"what would enable it: {other.enable}", width, "dim")
     for note in found.notes:
-        console.print(Text(note))
+        yield Text(note)
+
+
+def _indented(head: str, words: str, width: int, style: str = "") -> Text:
+    from textwrap import fill
+
+    from rich.text import Text
+
+    return Text(fill(words, max(40, width), initial_indent=f"{head:<11}", subsequent_indent=" " * 11), style)

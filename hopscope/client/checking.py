@@ -1,4 +1,4 @@
-"""What the kernel of this host allows."""
+"""What this kernel allows, asked without an agent."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 
 def check() -> Found:
-    """For each metric the probe that measures it here, what its value means and what a hit costs.
+    """For each metric the probe chosen, what its value means and what a hit costs; for each refused rung why.
 
-    Works without root and then says what it could not try. Raises HopscopeError.
+    Works without root and then says what could not be tried. Raises HopscopeError when libbpf or the kernel's type
+    information is missing.
     """
     try:
-        from hopscope.agent.check import check as look
+        from hopscope.agent import check as trials
         from hopscope.libbpf import LibbpfError
-    except ImportError as error:
-        raise HopscopeError(f"this needs the agent half: pip install 'hopscope[agent]' ({error})") from error
+    except ModuleNotFoundError as error:
+        raise HopscopeError(f"{error.name} is not installed; pip install 'hopscope[agent]'") from error
     try:
-        return look()
+        return trials.check()
     except LibbpfError as error:
         raise HopscopeError(str(error)) from error

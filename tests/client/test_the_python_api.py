@@ -120,3 +120,20 @@ def test_two_windows_of_one_agent_do_not_know_of_each_other(tmp_path: Path) -> N
         deadline = time.monotonic() + 5
         while any(thread.name == "hopscope-asked" for thread in threading.enumerate()):
             assert time.monotonic() < deadline
+
+
+def test_the_documentations_example_is_what_the_schema_says() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "profile.md").read_text()
+    edge, probes = (json.loads(block.partition("```")[0]) for block in page.split("```json\n")[1:])
+    wanted = schema()
+    wanted["properties"]["edges"]["minItems"] = 1
+    whole = {
+        "version": 1,
+        "host": "a",
+        "window": {"start": "", "seconds": 1},
+        "edges": [edge],
+        "listeners": [],
+        "completeness": {},
+        "probes": probes,
+    }
+    jsonschema.Draft202012Validator(wanted).validate(whole)
