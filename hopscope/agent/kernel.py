@@ -201,4 +201,8 @@ class Kernel:
         self._links = []
         if self._looks is not None:
             self._looks.close()
+        # Memory that is shared with the kernel keeps its maps alive.
+        self._looks = None
+        for name in ("slots", "rows", "_ring"):
+            self.__dict__.pop(name, None)
         self._object.close()

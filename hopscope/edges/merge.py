@@ -1,6 +1,7 @@
 """How profiles of neighbouring windows, or edges of one, become one: sums, histograms, extremes, means. Pure.
 
-Law: merging is associative, and the order of the profiles is the order of their windows.
+Law: the order of the profiles is the order of their windows. Sums, histograms and extremes come out the same however
+they are grouped; means weigh each window by its seconds.
 """
 
 from __future__ import annotations

@@ -245,6 +245,7 @@ class Object:
 
     def close(self) -> None:
         """Unloads; twice is harmless."""
+        self.bss = {}
         if self._object is not None:
             library().bpf_object__close(self._object)
             self._object = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hopscope.agent.cgroups import container_of, unit_of
 from hopscope.agent.discovery.place import Place
-from hopscope.agent.processes.cgroups import container_of, unit_of
 
 SHORT_ID = 12
 

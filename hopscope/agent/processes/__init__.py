@@ -6,10 +6,10 @@ import os
 import socket
 from typing import Any
 
+from hopscope.agent.cgroups import CONTAINER, CgroupPaths
 from hopscope.agent.connections import Owner
 from hopscope.agent.discovery import Discovery
 from hopscope.agent.discovery.host import HostDiscovery
-from hopscope.agent.processes.cgroups import CONTAINER, CgroupPaths
 from hopscope.agent.processes.facts import Facts, basename, called_as, read_facts, script_of
 from hopscope.edges.identity import group_id
 

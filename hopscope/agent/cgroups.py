@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
-CONTAINER = re.compile(
-    r"(?:^|/)(?:docker|cri-containerd|crio|libpod|containerd|nerdctl)?[-:]?([0-9a-f]{64})(?:\.scope)?(?=/|$)"
-)
+CONTAINER = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?=/|$)")
 """Docker (`/docker/<id>`, `docker-<id>.scope`), containerd and CRI-O, podman (`libpod-<id>.scope`), kubelet's pods."""
 _UNIT = re.compile(r"/([^/]+)\.(service|scope)(?=/|$)")
 
