@@ -25,7 +25,7 @@ PYTEST := $(PY) -m pytest -q
 run: setup bpf
 	$(Q)$(BIN)/hopscope run
 
-demo: setup $(VENV)/demo-programs bpf
+demo: setup $(VENV)/demo-programs wire bpf
 	$(Q)$(BIN)/hopscope demo
 
 test: setup $(VENV)/test-programs bpf lint

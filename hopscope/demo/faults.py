@@ -91,7 +91,7 @@ def _loss_off(place: Place, value: float) -> None:
 
 
 def _narrow(place: Place, value: float) -> None:
-    shape = f"tbf rate {value:g}kbit burst 4kb latency 400ms"
+    shape = f"tbf rate {value:g}kbit burst 2kb latency 1s"
     place.outside(f"tc qdisc add dev {place.pod.link} root {shape}")
     place.inside(f"tc qdisc add dev eth0 root {shape}")
 
@@ -195,7 +195,7 @@ TABLE: tuple[Fault, ...] = (
           "srtt, min_rtt and connect time of the edges of that link", _delay(False), _delay_off),
     Fault("jitter", "a way whose length varies, both ways", "ms", 20, "details-v1",
           "rttvar of the edges of that link", _delay(True), _delay_off),
-    Fault("narrow", "a narrow link", "kbit/s", 64, "reviews-v1",
+    Fault("narrow", "a narrow link", "kbit/s", 16, "reviews-v1",
           "srtt and retransmits of the edges of that link", _narrow, _narrow_off),
     Fault("blackhole", "packets to the sidecar vanish", "", 1, "details-v1",
           "retransmits, then failed connects: aborted, for the sidecar waits only a second",
@@ -217,7 +217,7 @@ TABLE: tuple[Fault, ...] = (
           "sidecar → application: no bytes come back", _signal(signal.SIGSTOP), _signal(signal.SIGCONT)),
     Fault("error", "the application answers with an error", "status", 500, "details-v1",
           "the answers' status; no TCP metric", *_app("error")),
-    Fault("starve", "the sidecar gets little CPU", "%", 1, "details-v1",
+    Fault("starve", "the sidecar gets little CPU", "%", 0.4, "details-v1",
           "the answers' latency; no TCP error", _starve, _starve_off),
     Fault("zero-window", "the application asks for much and reads late", "s", 0.3, "productpage-v1",
           "rwnd_limited on application → sidecar, server side", *_app("slow_read")),

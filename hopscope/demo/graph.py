@@ -24,10 +24,13 @@ from hopscope.edges.label import label
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who counts one side of an edge: a container, and where among its counts. `names`: connections, written, read."""
+    """Who counts one side of an edge: a container, under which names. `waiting`: connections without a byte so far."""
 
     container: Container
-    names: tuple[str, str, str]
+    connections: str
+    written: str
+    read: str
+    waiting: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ def _between(mesh: Mesh, copy: Copy, pod: Pod) -> Iterator[KnownEdge]:
                 pod.sidecar, callee.sidecar, f"{callee.address}:{APP_PORT}", f"{callee.address}:{INBOUND}",
                 pod.address, protocol, security,
                 bootstrap.sni(service, copy.namespace) if mesh.options.mtls else None,
-                server_counts=_downstream(callee.sidecar, f"http.inbound_0.0.0.0_{APP_PORT}"),
+                # Envoy counts a connection when its first byte tells whether it is TLS.
+                server_counts=_downstream(
+                    callee.sidecar, f"http.inbound_0.0.0.0_{APP_PORT}",
+                    f"listener.0.0.0.0_{INBOUND}.downstream_pre_cx_active",
+                ),
             )  # fmt: skip
 
 
@@ -108,17 +115,17 @@ def _inside(mesh: Mesh, copy: Copy, pod: Pod) -> Iterator[KnownEdge]:
 
 
 def _own(container: Container, prefix: str) -> Source:
-    return Source(container, (f"{prefix}.connections", f"{prefix}.written", f"{prefix}.read"))
+    return Source(container, f"{prefix}.connections", f"{prefix}.written", f"{prefix}.read")
 
 
-def _downstream(sidecar: Container, prefix: str) -> Source:
-    names = ("downstream_cx_total", "downstream_cx_tx_bytes_total", "downstream_cx_rx_bytes_total")
-    return Source(sidecar, (f"{prefix}.{names[0]}", f"{prefix}.{names[1]}", f"{prefix}.{names[2]}"))
+def _downstream(sidecar: Container, prefix: str, waiting: str | None = None) -> Source:
+    name = f"{prefix}.downstream_cx_"
+    return Source(sidecar, f"{name}total", f"{name}tx_bytes_total", f"{name}rx_bytes_total", waiting)
 
 
 def _upstream(sidecar: Container, prefix: str) -> Source:
-    names = ("upstream_cx_total", "upstream_cx_tx_bytes_total", "upstream_cx_rx_bytes_total")
-    return Source(sidecar, (f"{prefix}.{names[0]}", f"{prefix}.{names[1]}", f"{prefix}.{names[2]}"))
+    name = f"{prefix}.upstream_cx_"
+    return Source(sidecar, f"{name}total", f"{name}tx_bytes_total", f"{name}rx_bytes_total")
 
 
 def flat(counts: Mapping[str, Any], prefix: str = "") -> dict[str, int]:
@@ -196,5 +203,7 @@ def _side(
 ) -> dict[str, dict[str, int]] | None:
     if source is None:
         return None
-    number, written, read = (counts[source.container].get(name, 0) for name in source.names)
+    held = counts[source.container]
+    number = held.get(source.connections, 0) + (held.get(source.waiting, 0) if source.waiting else 0)
+    written, read = held.get(source.written, 0), held.get(source.read, 0)
     return {opening: {"count": number}, "write": {"bytes": written}, "read": {"bytes": read}}
