@@ -29,8 +29,8 @@ def page(edge: Edge, seconds: float, history: History, seen: Profile, width: int
     for reason in found.reasons:
         yield Text(f"  {reason}", style=STYLES.get(found.name, ""))
     yield from _connections(edge)
-    yield Text("")
-    yield from _trends(history, width)
+    if trends := list(_trends(history, width)):
+        yield from (Text(""), *trends)
     yield Text("")
     half = (width - len(GAP)) // 2
     left = _side("CLIENT", edge.client, edge.client_side, seen, half)

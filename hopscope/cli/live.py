@@ -65,7 +65,7 @@ class Live(App[None]):
         Binding("less_than_sign,left", "sort(-1)", "Sort", key_display="<"),
         Binding("greater_than_sign,right", "sort(1)", "Sort", key_display=">"),
         Binding("r", "reverse", "Reverse"),
-        Binding("enter", "open", "Open", key_display="enter"),
+        Binding("o,enter", "open", "Open", key_display="enter"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),

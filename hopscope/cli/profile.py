@@ -102,7 +102,8 @@ def _watched(duration: float, arguments: dict[str, Any]) -> Profile:
         return client.profile(duration, **arguments)
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("watching"), BarColumn(None), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+    # Not as wide as the terminal: the ^C that it echoes would break the line.
+    columns = (TextColumn("watching"), BarColumn(30), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
     bar = Progress(*columns, TextColumn("[dim]Ctrl-C: enough"), console=console, transient=True)
     with bar:
         task = bar.add_task("watching", total=1.0)

@@ -71,7 +71,8 @@ def listeners(found: Sequence[Listener]) -> Iterator[Text]:
             STYLES["failing" if it.overflows else "slow"],
         )
     if quiet := len(found) - len(busy):
-        yield Text(f"{amount(quiet)} {'other ' if busy else ''}listeners; nobody waits there.", "dim")
+        kind = f"{'other ' if busy else ''}listener{'s' if quiet != 1 else ''}"
+        yield Text(f"{amount(quiet)} {kind}; nobody waits there.", "dim")
 
 
 def completeness(seen: Mapping[str, Any]) -> list[str]:

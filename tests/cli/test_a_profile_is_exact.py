@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +82,20 @@ def test_selections_and_what_they_leave_out() -> None:
     assert nobody.returncode == 1
     assert nobody.stderr.startswith("hopscope: no process that was asked for has a TCP connection; those that have: ")
     assert json.loads(nobody.stdout)["edges"] == []
+
+
+def test_times_are_taken_as_asked() -> None:
+    every, none = (talk("--times", how)["edges"][0]["client_side"]["write"] for how in ("all", "off"))
+    assert every["timed"] == every["count"] == none["count"] == EXCHANGES
+    assert "timed" not in none and "time_ns" not in none and "histogram" not in none
+
+
+def test_ctrl_c_shows_what_was_seen_until_then() -> None:
+    call = [sys.executable, "-m", "hopscope.cli", "profile", "--duration", "60", "--json", "--port"]
+    with talking() as port, subprocess.Popen([*call, str(port)], stdout=subprocess.PIPE, text=True) as profile:
+        time.sleep(3)
+        profile.send_signal(signal.SIGINT)
+        said, _ = profile.communicate(timeout=20)
+    assert profile.returncode == 0
+    seen = json.loads(said)
+    assert len(seen["edges"]) == 1 and 0 < seen["window"]["seconds"] < 10

@@ -80,6 +80,33 @@ def test_the_json_is_what_the_schema_says(picture: hopscope.Profile) -> None:
     assert [error.json_path for error in validator.iter_errors(real)] == ["$.edges[0].client"]
 
 
+def test_a_reader_that_is_too_slow_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hopscope.agent import local
+    from hopscope.agent.watch import Watch
+    from hopscope.settings import AgentSettings
+
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    monkeypatch.setattr(local, "SLOW", 0.5)
+    path = tmp_path / "agent.sock"
+    with local.listening(path) as listener, Watch(AgentSettings(socket=path)) as watch:
+        served = local.LocalSocket(watch, listener)
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(str(path))
+            slow.sendall(b'{"ask":"open","selection":{"all":true,"own":true}}\n')
+            assert json.loads(slow.recv(1000))["pid"] == os.getpid()
+            slow.sendall(b'{"ask":"peek"}\n' * 4000)
+            deadline = time.monotonic() + 20
+            while any(thread.name == "hopscope-asked" for thread in threading.enumerate()):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            received = 0
+            while more := slow.recv(1 << 20):
+                received += len(more)
+        assert received < 4000 * 200
+        served.close()
+
+
 def test_two_windows_of_one_agent_do_not_know_of_each_other(tmp_path: Path) -> None:
     from hopscope.agent.local import REQUEST_BYTES, LocalSocket, listening
     from hopscope.agent.watch import Watch
