@@ -64,10 +64,12 @@ class Assembly:
         self._gauges = recorder.truths.gauges(recorder.side)
         active = recorder.side[recorder.active & (recorder.side >= 0)]
         self._active = np.bincount(active, minlength=2 * len(recorder.ledger))
+        self._absent: set[str] = set()
         self._call = recorder.kernel.choice.rung.time == "call_ns"
 
     def profile(self, probes: Mapping[str, model.Probe], changed_only: bool = False) -> model.Profile:
         """All edges, or those on which something happened or a gauge moved since the window before."""
+        self._absent = {name for name, probe in probes.items() if probe.rung is None and "." not in name}
         lines = [line for line in self._recorder.ledger if not changed_only or self._has_changed(line)]
         seconds = round(self._now - self._start.time, 6)
         return model.Profile(
@@ -175,7 +177,7 @@ class Assembly:
             ),
             "reset": model.Value(resets.total(), reasons=dict(resets) or None),
         }
-        return model.Side(metrics, self._tcp(side))
+        return model.Side({name: it for name, it in metrics.items() if name not in self._absent}, self._tcp(side))
 
     def _call_of(self, side: int, kind: str) -> int | None:
         return self._column(side, kind + "_ns") if self._column(side, kind + "_timed") else None

@@ -179,4 +179,14 @@ def describe(choice: Choice) -> dict[str, Probe]:
             probes[metric] = Probe(None, None, choice.refused[missing[0]])
         elif metric not in probes:
             probes[metric] = Probe("all", f"tracepoint{'s' if len(programs) > 1 else ''} {names}")
-    return probes
+    return probes | _parts(choice)
+
+
+def _parts(choice: Choice) -> dict[str, Probe]:
+    """The durations that this rung has no value for, as `metric.part`."""
+    if choice.rung.time == "call_ns":
+        whole = "this rung sees a call begin and end, not what happens in between"
+        return {f"{name}.time_ns": Probe(None, None, whole) for name in ("write", "read")}
+    moment = "the tracepoints of this rung fire inside the call; L1, L3 and L4 see it begin and end"
+    parts = ("write.call_ns", "read.call_ns", "connect.call_ns", "accept.queue_ns", "close.call_ns")
+    return {name: Probe(None, None, moment) for name in parts}

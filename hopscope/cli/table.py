@@ -32,7 +32,8 @@ def show(profile: Profile, console: Console) -> None:
     for sentence in completeness(profile.completeness):
         console.print(Text(sentence))
     for metric, probe in profile.probes.items():
-        if probe.why_not:
+        # Of a metric that is measured, what it has no value for stands in the JSON.
+        if probe.why_not and "." not in metric:
             console.print(Text(f"{metric} is not supported, because {probe.why_not}"))
 
 
