@@ -54,6 +54,8 @@ class Counting:
         layouts = self._object.layouts
         self._closed, self._row = layouts.dtype("closed_record"), layouts.dtype("row")
         self._slots = np.frombuffer(self._object.maps["slots"].mmap(), layouts.dtype("slot"), slots + 64)
+        cold = self._object.maps["connections"].mmap()
+        self.cold = np.frombuffer(cold, layouts.dtype("connection"), slots + 64)
         self.rows = np.frombuffer(self._object.maps["rows"].mmap(), self._row, 2048)
         self._ring = RingBuffer(self._object.maps["ring"])
         self._links = [self._object.programs[name].attach() for name in choice.programs if name not in NOT_ATTACHED]
@@ -61,11 +63,32 @@ class Counting:
         prime.read()
         prime.close()
 
-    def overflow(self, tgid: int) -> tuple[int, int, int, int]:
-        """Write calls, bytes, read calls, bytes that a process's overflow slots counted."""
-        moved = self._slots["moved"][(self._slots["sk"] == 1) & (self._slots["tgid"] == tgid)].sum(axis=0)
-        write, read = (int(word) for word in moved) if len(moved) else (0, 0)
+    def _sum(self, slots: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        write, read = (int(word) for word in self._slots["moved"][slots].sum(axis=0))
         return write >> CALLS_SHIFT, write & BYTES, read >> CALLS_SHIFT, read & BYTES
+
+    def moved(self, tgid: int) -> tuple[int, int, int, int]:
+        """Write calls, bytes, read calls, bytes that a process's connections counted."""
+        return self._sum((self._slots["sk"] > 2) & (self._slots["tgid"] == tgid))
+
+    def overflow(self, tgid: int) -> tuple[int, int, int, int]:
+        """The same of its overflow slots."""
+        return self._sum((self._slots["sk"] == 1) & (self._slots["tgid"] == tgid))
+
+    def listener(self, port: int) -> int:
+        """The slot of the listener on a port."""
+        (index,) = np.flatnonzero(
+            (self._slots["sk"] > 2) & (self.cold["role"] == 3) & (self.cold["local_port"] == port)
+        )
+        return int(index)
+
+    def records(self) -> list[Any]:
+        """Closing records since the last call."""
+        return [
+            np.frombuffer(record, self._closed, 1)[0]
+            for record in self._ring.drain()
+            if int.from_bytes(record[:4], "little") == 1
+        ]
 
     def timed(self) -> npt.NDArray[np.int64]:
         """Calls timed so far, by row and direction."""
@@ -81,9 +104,8 @@ class Counting:
         found: dict[tuple[str, int], Counts] = defaultdict(Counts)
         deadline = time.monotonic() + patience
         while True:
-            for record in self._ring.drain():
-                if int.from_bytes(record[:4], "little") == 1:
-                    self._add(found, np.frombuffer(record, self._closed, 1)[0], initiators)
+            for record in self.records():
+                self._add(found, record, initiators)
             if len(found) >= ends or time.monotonic() > deadline:
                 return dict(found)
             time.sleep(0.02)
