@@ -2,6 +2,7 @@
 #include "refresh.bpf.h"
 #include "processes.bpf.h"
 #include "lifecycle.bpf.h"
+#include "losses.bpf.h"
 #include "tracepoints.bpf.h"
 #include "fentry.bpf.h"
 #include "kprobes.bpf.h"
