@@ -13,7 +13,7 @@ from hopscope.agent.connections import FLAGS, ROLES
 from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
 from hopscope.agent.tables import RESERVED, Rows, Slots
-from hopscope.libbpf import Link, Object, RingBuffer, btf_enum
+from hopscope.libbpf import Link, Object, RingBuffer, btf_enum, missed
 
 OVERFLOW_SLOTS = 64
 _HERTZ = (100, 250, 300, 1000)
@@ -191,7 +191,9 @@ class Kernel:
         """What each ring and table could not take, since the start."""
         bss = self._object.bss
         plain = {name: bss[name] for name in bss if name.startswith("lost_") or name in ("overflowed", "uncounted")}
-        return {name.removeprefix("lost_"): number for name, number in plain.items()}
+        found = {name.removeprefix("lost_"): number for name, number in plain.items()}
+        loaded = (self._object.programs[name] for name in self.choice.programs)
+        return found | {"missed_hits": sum(map(missed, loaded))}
 
     def close(self) -> None:
         """Detaches and unloads everything; twice is harmless."""

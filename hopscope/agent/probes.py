@@ -60,6 +60,7 @@ class Rung:
 
 
 _FUNCTIONS = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg", "tcp_splice_read")
+_LENGTHS = ("on_send_length", "on_recv_length")
 _CALLS = ("inet_stream_connect", "inet_accept")
 _LAYER = "inet_sendmsg, inet_recvmsg, tcp_splice_read, inet_stream_connect, inet_accept, inet_release"
 
@@ -68,17 +69,24 @@ def rungs() -> tuple[Rung, ...]:
     """The ladder on this kernel, best first. Functions that this kernel does not have are left out."""
     functions = _FUNCTIONS + (("inet_sendpage",) if btf_func_args("inet_sendpage") else ())
     accept = "on_inet_accept3" if btf_func_args("inet_accept") == 3 else "on_inet_accept4"
+    calls = ("on_inet_stream_connect", "enter_inet_stream_connect", accept)
+    if btf_func_args("btf_trace_sock_recv_length"):
+        # Two hits for a call cost less than four, and a tracepoint lets no hit pass when a task is preempted in it.
+        moves: tuple[str, ...] = (*_LENGTHS, "on_tcp_splice_read")
+        hook = f"fentry and fexit of {_LAYER}; returns by tracepoints sock_send_length, sock_recv_length"
+    else:
+        moves, hook = tuple(f"on_{name}" for name in functions), f"fentry and fexit of {_LAYER}"
     return (
         Rung(
             "L1",
-            (*(f"on_{name}" for name in functions), "on_inet_stream_connect", "enter_inet_stream_connect", accept),
+            (*moves, *calls),
             (*(f"enter_{name}" for name in functions), "enter_inet_release", "on_inet_release"),
-            f"fentry and fexit of {_LAYER}",
+            hook,
             "call_ns",
         ),
         Rung(
             "L2",
-            ("on_send_length", "on_recv_length"),
+            _LENGTHS,
             ("on_sendmsg_locked", "on_copy_datagram"),
             "tracepoints sock_send_length, sock_recv_length",
             "time_ns",

@@ -40,7 +40,7 @@ __noinline int finish(__u64 sk, __u32 index, int again)
 
 	if (!s || !c || s->sk != sk)
 		return 0;
-	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+	if (is_layered(sk))
 		c->flags |= CONNECTION_LAYERED;
 	if (c->role == ROLE_CLIENT)
 		forget_initiator(s, c, index);

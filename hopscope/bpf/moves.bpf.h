@@ -107,6 +107,9 @@ __noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
 		rebase(index, now, bytes, direction);
 		return index;
 	}
+	/* A beginning: no call to count yet, and an overflow slot has no room for the beginnings of many. */
+	if (!bytes)
+		return -1;
 	__sync_fetch_and_add(&overflowed, 1);
 	index = overflow(tgid);
 	if (index < 0)

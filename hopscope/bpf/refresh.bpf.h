@@ -14,6 +14,7 @@ __noinline int look_at(__u32 index)
 	struct connection *c = connection_at(index);
 	struct slot *s = slot_at(index);
 	struct truths found = {};
+	bool layered;
 	__u64 sk;
 
 	if (!s || !c)
@@ -32,10 +33,15 @@ __noinline int look_at(__u32 index)
 		return 0;
 	else
 		read_truths(&found, sk, ours_of(c));
+	layered = is_layered(sk);
 	if (*(volatile __u64 *)&s->sk != sk || *(volatile __u32 *)&s->generation != found.generation)
 		return 0;
-	if (c->state != TCP_CLOSE)
-		c->truths = found;
+	if (c->state == TCP_CLOSE)
+		return 0;
+	/* Before the reading: no total of it may be taken for the application's. */
+	if (layered && !(c->flags & CONNECTION_LAYERED))
+		c->flags |= CONNECTION_LAYERED;
+	c->truths = found;
 	return 0;
 }
 

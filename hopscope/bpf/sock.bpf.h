@@ -153,6 +153,23 @@ __noinline long find(__u64 sk, __u32 tgid)
 	return -1;
 }
 
+/* Two threads that use an old socket for the first time at once make two slots: the one nearer to home speaks for it.
+ */
+static __always_inline void yield_to_twin(__u64 sk, __u32 tgid, __u32 home, int place)
+{
+	for (int i = 0; i < PROBES; i++) {
+		__u32 index = (home + i) & slot_mask;
+		struct slot *s = slot_at(index);
+
+		if (i < place && s && s->sk == sk && s->tgid == tgid) {
+			struct connection *c = connection_at((home + place) & slot_mask);
+
+			if (c)
+				c->flags |= CONNECTION_EXTRA;
+		}
+	}
+}
+
 /* A slot for (sk, tgid): its own, a child's that waits for its process, a new one; -1 when all its places are taken. */
 __noinline long enrol(__u64 sk, __u32 tgid, __u32 flags)
 {
@@ -187,6 +204,7 @@ __noinline long enrol(__u64 sk, __u32 tgid, __u32 flags)
 		enrol_in(index, s, c, sk, tgid, flags);
 		if (newest >= 0)
 			take_over(index, newest);
+		yield_to_twin(sk, tgid, home, i);
 		return index;
 	}
 	return -1;

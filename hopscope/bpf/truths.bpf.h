@@ -70,6 +70,12 @@ static __always_inline void read_totals(struct truths *t, __u64 sk, __u32 ours)
 		t->received -= 1;
 }
 
+/* kTLS and its like put records of their own into the sequence space. */
+static __always_inline bool is_layered(__u64 sk)
+{
+	return BPF_CORE_READ(ICSK(sk), icsk_ulp_ops);
+}
+
 static __always_inline void read_truths(struct truths *t, __u64 sk, __u32 ours)
 {
 	t->srtt_us = BPF_CORE_READ(TP(sk), srtt_us) >> 3;

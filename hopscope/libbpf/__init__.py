@@ -5,7 +5,7 @@ from hopscope.libbpf.layouts import Layouts
 from hopscope.libbpf.library import LibbpfError
 from hopscope.libbpf.objects import Link, Map, Object, Program, trial
 from hopscope.libbpf.ring import RingBuffer
-from hopscope.libbpf.statistics import run_time, statistics
+from hopscope.libbpf.statistics import missed, run_time, statistics
 
 __all__ = [
     "Layouts",
@@ -17,6 +17,7 @@ __all__ = [
     "RingBuffer",
     "btf_enum",
     "btf_func_args",
+    "missed",
     "run_time",
     "statistics",
     "trial",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hopscope.agent.probes import OBJECT, Choice
-from hopscope.libbpf import Object, RingBuffer
+from hopscope.libbpf import Object, RingBuffer, missed
 
 SLOWER = float(os.environ.get("HOPSCOPE_TEST_SLOWER", "1"))
 """How much slower than a real one the processor is."""
@@ -40,7 +40,7 @@ class Counting:
     """The programs of one choice, loaded and attached, every call timed."""
 
     def __init__(self, choice: Choice, slots: int = 65536) -> None:
-        self._object = Object.open(OBJECT)
+        self._object, self._programs = Object.open(OBJECT), choice.programs
         for name in ("slots", "connections"):
             self._object.maps[name].set_max_entries(slots + 64)
         for name, value in {**choice.rodata, "slot_bits": slots.bit_length() - 1, "slot_mask": slots - 1}.items():
@@ -89,6 +89,10 @@ class Counting:
             for record in self._ring.drain()
             if int.from_bytes(record[:4], "little") == 1
         ]
+
+    def missed(self) -> int:
+        """Hits that the kernel let pass, by its own count."""
+        return sum(missed(self._object.programs[name]) for name in self._programs)
 
     def timed(self) -> npt.NDArray[np.int64]:
         """Calls timed so far, by row and direction."""

@@ -19,7 +19,7 @@ TCP_INFO_BYTES_ACKED = 120  # offset of tcpi_bytes_acked in struct tcp_info, inc
 
 @pytest.fixture
 def kernel(root: None) -> Iterator[Kernel]:
-    running = Kernel(choose(), Limits())
+    running = Kernel(choose(), Limits(slots=1 << 17))
     try:
         yield running
     finally:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -27,12 +28,14 @@ OLDER = ("older", "older-splice")
 SPLICED = "the kernel tells no hook of this rung that bytes went from a socket to a pipe"
 NO_SYSCALL = "io_uring makes no system call that names the socket"
 IN_PIECES = "the kernel sends a large file in pieces, each a call of the socket's own"
+CROWDED = "a kretprobe follows only so many calls that are under way at once, here as many as there are processors"
 UNDER_WAY = "a call that was under way when the programs came returns past them"
 UNSEEN: dict[tuple[str, str], tuple[str, str]] = {
-    **{(way, "L2"): ("reads", SPLICED) for way in ("splice-from-socket", "older-splice")},
-    **{(f"io_uring-{way}", "L4"): ("calls", NO_SYSCALL) for way in ("send-recv", "write-read", "async", "sqpoll")},
-    **{(way, rung): ("reads", UNDER_WAY) for way in OLDER for rung in ("L1", "L3")},
-    **{("sendfile-large", rung): ("writes", IN_PIECES) for rung in ("L1", "L2", "L3")},
+    **{(way, "L2"): ("no reads", SPLICED) for way in ("splice-from-socket", "older-splice")},
+    **{(f"io_uring-{way}", "L4"): ("no calls", NO_SYSCALL) for way in ("send-recv", "write-read", "async", "sqpoll")},
+    **{(way, rung): ("no reads", UNDER_WAY) for way in OLDER for rung in ("L1", "L3")},
+    ("threads", "L3"): ("no calls", CROWDED),
+    **{("sendfile-large", rung): ("no writes", IN_PIECES) for rung in ("L1", "L2", "L3")},
 }
 """Calls that a rung cannot count, and why. Bytes are exact all the same: the sequence numbers know them."""
 
@@ -59,12 +62,21 @@ def workload(program: Path, way: str) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
-Observed = tuple[Ends, dict[tuple[str, int], Counts], list[int]]
+MISSED = "the kernel lets a hit pass while another task was preempted in the same program on that processor"
+
+
+class Observed(NamedTuple):
+    """What the workload says, what the kernel half says, writes and reads timed, hits that the kernel let pass."""
+
+    ends: Ends
+    found: dict[tuple[str, int], Counts]
+    timed: list[int]
+    missed: int
 
 
 def observe(running: subprocess.Popen[str], kernel: Counting, start: str | None = None) -> Observed:
-    """What the workload says, what the kernel half says, and how many writes and reads were timed."""
-    before = kernel.timed()
+    """Runs the workload to its end."""
+    before, missed = kernel.timed(), kernel.missed()
     lines, _ = running.communicate(start, timeout=20 * SLOWER)
     if running.returncode == 77:
         pytest.skip("this kernel has no io_uring")
@@ -73,7 +85,8 @@ def observe(running: subprocess.Popen[str], kernel: Counting, start: str | None 
     found = kernel.closed({port for _, port in ends}, len(ends))
     assert set(found) == set(ends), f"lost: {kernel.lost()}"
     rows = sorted({row for counts in found.values() for row in counts.rows})
-    return ends, found, [int(count) for count in (kernel.timed() - before)[rows].sum(axis=0)]
+    timed = [int(count) for count in (kernel.timed() - before)[rows].sum(axis=0)]
+    return Observed(ends, found, timed, kernel.missed() - missed)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -95,23 +108,29 @@ def test_connections_older_than_the_programs(way: str, rung: Choice, ways: Path)
 
 def compare(way: str, rung: str, observed: Observed) -> None:
     """Asserts equality and notes in the table what held."""
-    ends, found, took = observed
+    ends, found, took, missed = observed
     unseen, why = UNSEEN.get((way, rung), ("", ""))
+    lacking = 0
     for end, by_process in ends.items():
         counts = found[end]
         written, got = (sum(numbers[i] for numbers in by_process.values()) for i in (1, 3))
         assert counts.total == (written, got), f"{end}: the sequence numbers against the workload's bytes"
         for pid, (writes, written, reads, got) in by_process.items():
             calls, amounts = counts.calls[pid], counts.bytes[pid]
-            if unseen in ("", "reads"):
-                assert (calls[0], amounts[0]) == (writes, written), f"{end}, process {pid}: writes"
-            if unseen in ("", "writes"):
-                assert (calls[1], amounts[1]) == (reads, got), f"{end}, process {pid}: reads"
             assert amounts[0] <= written and amounts[1] <= got
+            if unseen in ("", "no reads"):
+                assert (calls[0], amounts[0]) == (writes, written) or missed, f"{end}, process {pid}: writes"
+                lacking += writes - calls[0]
+            if unseen in ("", "no writes"):
+                assert (calls[1], amounts[1]) == (reads, got) or missed, f"{end}, process {pid}: reads"
+                lacking += reads - calls[1]
+    assert 0 <= lacking <= missed, f"{lacking} calls are lacking, the kernel says that it let {missed} hits pass"
+    if lacking:
+        unseen, why = f"{lacking} missed", MISSED
     counted = [sum(c.calls[pid][i] for c in found.values() for pid in c.calls) for i in (0, 1)]
     assert took[0] <= counted[0] and took[1] <= counted[1]
     times = ("exact", "") if took == counted else (f"{sum(took)} of {sum(counted)}", untimed(way))
-    TABLE[way, rung] = ("exact", ""), (f"no {unseen}", why) if unseen else ("exact", ""), times
+    TABLE[way, rung] = ("exact", ""), (unseen, why) if unseen else ("exact", ""), times
 
 
 def untimed(way: str) -> str:
