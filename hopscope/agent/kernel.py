@@ -22,11 +22,12 @@ _LEARN_HERTZ_NS = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes of the kernel's tables; all powers of two."""
+    """Sizes of the kernel's tables, all powers of two; whether every process is traced or only those marked."""
 
     slots: int = 16384
     rows: int = 2048
     ring_bytes: int = 1 << 20
+    trace_all: bool = True
 
 
 class Kernel:
@@ -94,6 +95,7 @@ class Kernel:
             "slot_mask": limits.slots - 1,
             "overflow_first": limits.slots,
             "overflow_mask": OVERFLOW_SLOTS - 1,
+            "trace_all": int(limits.trace_all),
             **self.choice.rodata,
         }
         for name, value in constants.items():

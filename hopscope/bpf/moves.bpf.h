@@ -97,11 +97,12 @@ static __always_inline void rebase(__u32 index, __u64 since, __u32 bytes, __u32 
 /* Not at home: another place, a new connection, an overflow slot, or nothing of ours. */
 __noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
 {
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now;
 	long index;
 
 	if (!is_traced(tgid) || !is_tcp(sk))
 		return -1;
+	now = bpf_ktime_get_ns();
 	index = enrol(sk, tgid, CONNECTION_OLDER | CONNECTION_ESTABLISHED);
 	if (index >= 0) {
 		rebase(index, now, bytes, direction);

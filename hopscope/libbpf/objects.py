@@ -241,7 +241,8 @@ class Object:
         take_log()
         if error := library().bpf_object__load(self._object):
             raise failed(f"loading {self.path.name}", error)
-        self.bss = Variables(self._section(".bss").mmap(), self.layouts.section(".bss"))
+        if any(name.endswith(".bss") for name in self.maps):
+            self.bss = Variables(self._section(".bss").mmap(), self.layouts.section(".bss"))
 
     def close(self) -> None:
         """Unloads; twice is harmless."""

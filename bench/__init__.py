@@ -1,0 +1,1 @@
+"""What hopscope costs: ratios against a baseline in one interleaved run."""

@@ -1,0 +1,104 @@
+"""What can be attached while something is measured: empty programs, and hopscope in each of its modes."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.measure import BUILD, State
+from hopscope.agent.kernel import Kernel, Limits
+from hopscope.agent.probes import Choice, choose
+from hopscope.libbpf import Object
+
+EMPTY = ("empty_send", "empty_receive", "empty_send_begins", "empty_receive_begins")
+PERIOD, SHARE = 0.5, 0.1
+
+
+def empty(count: int) -> State:
+    """The first `count` of the empty programs, on the hooks of rung L2."""
+    source, target = Path(__file__).with_name("empty.bpf.c"), BUILD / "empty.bpf.o"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["clang", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-idirafter", "/usr/include/x86_64-linux-gnu",
+         "-c", str(source), "-o", str(target)],
+        check=True,
+    )  # fmt: skip
+
+    @contextmanager
+    def state() -> Iterator[None]:
+        loaded = Object.open(target)
+        for name, program in loaded.programs.items():
+            program.set_autoload(name in EMPTY[:count])
+        loaded.load()
+        links = [loaded.programs[name].attach() for name in EMPTY[:count]]
+        try:
+            yield
+        finally:
+            for link in links:
+                link.close()
+            loaded.close()
+
+    return state
+
+
+class Hopscope:
+    """hopscope's programs, loaded for each measurement as an agent does; user space does not tick meanwhile."""
+
+    def __init__(self, rung: str | None = None, slots: int = 16384) -> None:
+        self.choice: Choice = choose(only=rung)
+        self._slots = slots
+
+    def _state(
+        self, ready: Callable[[Kernel], None], end: Callable[[], None] = lambda: None, trace_all: bool = True
+    ) -> State:
+        @contextmanager
+        def state() -> Iterator[Kernel]:
+            kernel = Kernel(self.choice, Limits(slots=self._slots, trace_all=trace_all))
+            try:
+                ready(kernel)
+                yield kernel
+            finally:
+                end()
+                kernel.close()
+
+        return state
+
+    def counts(self) -> State:
+        """Counts, bytes and RTT; no times."""
+        return self._state(lambda kernel: kernel.take_times(False))
+
+    def every_call(self) -> State:
+        """Every call timed."""
+        return self._state(lambda kernel: kernel.take_times(True))
+
+    def windows(self) -> State:
+        """Calls timed a tenth of the time."""
+        stop = threading.Event()
+        threads: list[threading.Thread] = []
+
+        def begin(kernel: Kernel) -> None:
+            stop.clear()
+            threads.append(threading.Thread(target=_toggle, args=(kernel, stop)))
+            threads[-1].start()
+
+        def end() -> None:
+            stop.set()
+            threads.pop().join()
+
+        return self._state(begin, end)
+
+    def untraced(self) -> State:
+        """Attached, but no process is wanted."""
+        return self._state(lambda kernel: kernel.take_times(False), trace_all=False)
+
+
+def _toggle(kernel: Kernel, stop: threading.Event) -> None:
+    while not stop.wait(random.uniform(0, PERIOD * (1 - SHARE))):
+        kernel.take_times(True)
+        stop.wait(PERIOD * SHARE)
+        kernel.take_times(False)
+        stop.wait(PERIOD * (1 - SHARE) / 2)
