@@ -35,8 +35,10 @@ def talking(exchanges: int = 1, request: int = 10, answer: int = 20, seconds: fl
     call = [sys.executable, str(TALK), *map(str, (exchanges, request, answer, seconds))]
     with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as talkers:
         assert talkers.stdout is not None
-        yield int(talkers.stdout.readline())
-        talkers.terminate()
+        try:
+            yield int(talkers.stdout.readline())
+        finally:
+            talkers.terminate()
 
 
 @contextmanager
@@ -45,11 +47,13 @@ def agent(socket: Path) -> Iterator[subprocess.Popen[str]]:
     call = [sys.executable, "-m", "hopscope.cli", "agent", "--socket", str(socket), "--server", "none"]
     with subprocess.Popen(call, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        said = running.stderr.readline()
-        assert "watching" in said, said
-        yield running
-        if running.poll() is not None:
-            return  # the test ended it
-        running.terminate()
-        assert running.wait(10) == 0
-        assert not socket.exists()
+        try:
+            said = running.stderr.readline()
+            assert "watching" in said, said
+            yield running
+            if running.poll() is None:  # else the test ended it
+                running.terminate()
+                assert running.wait(10) == 0
+                assert not socket.exists()
+        finally:
+            running.kill()

@@ -50,6 +50,13 @@ def test_only_the_command_and_its_children_are_taken() -> None:
     assert not any(edge["server"]["address"].endswith(f":{port}") for edge in profile["edges"])
 
 
+def test_what_the_commands_child_does_is_the_commands() -> None:
+    words = " ".join((sys.executable, str(TALK), *map(str, (EXCHANGES, REQUEST, ANSWER))))
+    # The second command keeps the shell from becoming the first.
+    ended = hopscope("profile", "--json", "--", "sh", "-c", f"{words}; true")
+    check(json.loads(ended.stdout))
+
+
 def test_the_exit_code_is_the_commands() -> None:
     ended = hopscope("profile", "--", "sh", "-c", "exit 7")
     assert (ended.returncode, ended.stderr) == (7, "hopscope: sh ended with exit code 7\n")

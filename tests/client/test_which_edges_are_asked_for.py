@@ -61,6 +61,7 @@ PROFILE = Profile("host", Window("2026-01-01T00:00:00+00:00", 1), tuple(EDGES.va
         ({"ports": {443}, "name": "nginx"}, ""),
         ({"cgroup": "/system/nginx.service"}, "web cache"),
         ({"cgroup": "system/nginx.service/"}, "web cache"),
+        ({"cgroup": "/user/wrk"}, "web idle out"),
         ({"cgroup": "/"}, "web cache idle out"),
         ({"container": "0123456"}, "web cache"),
         ({"container": "0123456789abcdef0123"}, "web cache"),
