@@ -18,7 +18,7 @@ from hopscope.agent.watch import Times, Watch
 from hopscope.settings import AgentSettings
 
 TITLE = "nginx, keep-alive, saturated by wrk on 32 connections (CPU of the worker per request)"
-PORT, ROUNDS, STRETCH = 18088, 5, 0.4
+PORT, ROUNDS, STRETCH = 18088, 15, 0.4
 TOGETHER_ROUNDS = 5
 CONFIG = """\
 worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;

@@ -1,4 +1,4 @@
-"""What a send with its receive costs more, on one connection and on a thousand in turn; and a call off the network."""
+"""What a send with its receive costs more, on one connection or a thousand in turn; and a call off the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.attached import Hopscope, empty
 from bench.measure import Differences, Loop, paired, table
 
 TITLE = "A send with its receive of 64 bytes (CPU ns more than with nothing attached, median and quartiles)"
-ROUNDS = 5
+ROUNDS = 15
 HOT, COLD = (1, "pair 40 200"), (1000, "pair 24 1000")
 GETPPID = "getppid 40 20000"
 
