@@ -18,12 +18,12 @@ from google.protobuf.message import Message
 from hopscope.edges.histogram import index_of
 from hopscope.edges.identity import host_id, listener_id
 from hopscope.edges.model import Edge, End, Listener, Profile, Side, Value
-from hopscope.metrics import BY_NAME, Metric
+from hopscope.metrics import BY_NAME, SIDE, TCP, Metric
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 BATCH_COST = 4_000_000
 """Estimated bytes after which a second goes on in another batch; a receiver takes 16 MB."""
-_ROW_COST, _BUCKET_COST, _KNOWN_LIMIT = 48, 6, 200_000
+_ROW_COST, _BUCKET_COST, _KNOWN_LIMIT, _PIDS = 48, 6, 200_000, 64
 _TIMES = ("time_ns", "call_ns", "queue_ns")
 
 
@@ -85,11 +85,13 @@ class Blocks:
         self.version = version
         self._sequence = 0
         self._told: dict[tuple[str, int], bytes] = {}
+        self._pids: dict[tuple[int, str], tuple[int, ...]] = {}
         self._hour = 0
 
     def forget(self) -> None:
         """The store may not know what it was told: the next batches say everything again."""
         self._told.clear()
+        self._pids.clear()
 
     def batches(self, profile: Profile, gaps: Iterable[Gap] = ()) -> list[tuple[int, wire.Batch]]:
         """The second of a profile as (sequence, batch), at least one; numbers that the catalogue does not have are lost
@@ -101,6 +103,15 @@ class Blocks:
             self.forget()
             self._hour = second // 3600
         return _Second(self, profile, second).write(gaps)
+
+    def pids(self, line: int, end: str, now: tuple[int, ...]) -> tuple[int, ...]:
+        """The processes seen lately at an end, the newest last. Not those of one second: they come and go, and each
+        time the edge would have to be told anew."""
+        known = self._pids.get((line, end), ())
+        if not set(now) <= set(known):
+            known = (*(pid for pid in known if pid not in now), *now)[-_PIDS:]
+            self._pids[line, end] = known
+        return known
 
     def next_sequence(self) -> int:
         """The number of the next batch."""
@@ -165,7 +176,9 @@ class _Second:
             amounts["lost.not_in_catalogue"] = amounts.get("lost.not_in_catalogue", 0) + self._lost
         self._draft.batch.completeness.CopyFrom(
             wire.Completeness(
-                seconds=self._profile.window.seconds, amounts=amounts, state=json.dumps(state) if state else ""
+                seconds=amounts.get("seconds.recorded", self._profile.window.seconds),
+                amounts=amounts,
+                state=json.dumps(state) if state else "",
             )
         )
 
@@ -173,7 +186,8 @@ class _Second:
         line = int(edge.id, 16)
         tls = edge.tls or {}
         said = wire.Edge(
-            id=line, client=self._end_of(edge.client), server=self._end_of(edge.server), transport=edge.transport,
+            id=line, client=self._end_of(edge.client, line, "client"), server=self._end_of(edge.server, line, "server"),
+            transport=edge.transport,
             protocol=edge.protocol, security=edge.security, own=edge.own,
             sni=[_text(name) for name in tls.get("sni", ())], alpn=[_text(name) for name in tls.get("alpn", ())],
         )  # fmt: skip
@@ -185,14 +199,14 @@ class _Second:
         for cause, count in edge.connections.failed.items():
             self._row(line, wire.SIDE_NONE, BY_NAME["failed"], cause, count=count)
         if edge.client_side is not None:
-            self._side(line, wire.SIDE_CLIENT, edge.client_side)
+            self._side(line, wire.SIDE_CLIENT, "client", edge.client_side)
         if edge.server_side is not None:
-            self._side(line, wire.SIDE_SERVER, edge.server_side)
+            self._side(line, wire.SIDE_SERVER, "server", edge.server_side)
         if self._draft.cost > BATCH_COST:
             self._end()
             self._begin()
 
-    def _end_of(self, end: End) -> wire.End:
+    def _end_of(self, end: End, line: int, name: str) -> wire.End:
         if end.id is None:
             return wire.End(address=end.address, listen=end.listen or "")
         process = int(end.id, 16)
@@ -203,17 +217,23 @@ class _Second:
         if self._blocks.news("process", process, said):
             self._draft.batch.processes.append(said)
             self._draft.cost += said.ByteSize()
-        return wire.End(process=process, address=end.address, listen=end.listen or "", pids=end.pids)
+        return wire.End(
+            process=process, address=end.address, listen=end.listen or "", pids=self._blocks.pids(line, name, end.pids)
+        )
 
     def _listener(self, listener: Listener) -> None:
         line = int(listener_id(listener.process.id or "", listener.address), 16)
-        said = wire.Listener(id=line, process=self._end_of(listener.process))
+        said = wire.Listener(id=line, process=self._end_of(listener.process, line, "server"))
         if self._blocks.news("listener", line, said):
             self._draft.batch.listeners.append(said)
         for name in ("queue", "limit", "overflows", "synacks_retransmitted"):
             self._number(line, wire.SIDE_NONE, name, getattr(listener, name))
 
-    def _side(self, line: int, side: int, measured: Side) -> None:
+    def _side(self, line: int, side: int, name: str, measured: Side) -> None:
+        for metric in (*SIDE, *TCP):
+            present = metric.name in measured.metrics or metric.name in measured.tcp
+            if metric.at in ("both", name) and metric.merge == "sum" and not present and not self._refused(metric):
+                self._row(line, side, metric, "absent")
         for name, value in measured.metrics.items():
             metric = BY_NAME.get(name)
             if metric is None:
@@ -222,6 +242,10 @@ class _Second:
                 self._value(line, side, metric, value)
         for name, number in measured.tcp.items():
             self._number(line, side, name, number)
+
+    def _refused(self, metric: Metric) -> bool:
+        probe = self._profile.probes.get(metric.name)
+        return probe is not None and probe.rung is None
 
     def _value(self, line: int, side: int, metric: Metric, value: Value) -> None:
         # A side of which nothing moved is there all the same: its `write` says so, also with 0.

@@ -14,6 +14,7 @@ from hopscope.metrics import BY_NUMBER, SIDE, TCP, Metric
 
 Row = Mapping[str, Any]
 Labels = Mapping[str, Row]
+ABSENT = "absent"
 _TIMES = ("time_ns", "call_ns", "queue_ns")
 
 
@@ -52,7 +53,9 @@ def value(metric: Metric, labels: Labels, seconds: float, probes: Mapping[str, A
     """A metric with its parts. Without rows it is 0, unless no probe measures it."""
     probe = probes.get(metric.name)
     if not labels and probe is not None and not probe["rung"]:
-        return {"metric": metric.name, "histogram": [], "reasons": [], "why_not": probe["why_not"] or "not supported"}
+        return _none(metric, probe["why_not"] or "not supported")
+    if labels.keys() == {ABSENT}:
+        return _none(metric, "not measured in this window")
     whole = labels.get("", {})
     count, moved = whole.get("count", 0), whole.get("bytes", 0) if "bytes" in metric.parts else None
     times = {part: labels[part] for part in _TIMES if part in labels}
@@ -68,10 +71,16 @@ def value(metric: Metric, labels: Labels, seconds: float, probes: Mapping[str, A
         "average_ns": timed["total"] / timed["count"] if timed and timed["count"] else None,
         "histogram": [triple for row in times.values() for triple in triples(row["histogram"])],
         "reasons": [
-            {"reason": label, "count": row["count"]} for label, row in labels.items() if label not in ("", *_TIMES)
+            {"reason": label, "count": row["count"]}
+            for label, row in labels.items()
+            if label not in ("", ABSENT, *_TIMES)
         ],
         "why_not": probe["why_not"] or None if probe and not probe["rung"] else None,
     }
+
+
+def _none(metric: Metric, why_not: str) -> dict[str, Any]:
+    return {"metric": metric.name, "histogram": [], "reasons": [], "why_not": why_not}
 
 
 def triples(histogram: Mapping[str, int]) -> list[Triple]:
@@ -83,7 +92,7 @@ def number(metric: Metric, labels: Labels) -> float | None:
     """A plain number: a sum that has no rows is 0, a gauge without any is unknown."""
     row = labels.get("")
     if row is None:
-        return 0.0 if metric.merge == "sum" else None
+        return 0.0 if metric.merge == "sum" and ABSENT not in labels else None
     merged: float = {
         "sum": row["total"],
         "mean": row["total"] / row["count"] if row["count"] else 0.0,
