@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from hopscope.agent.reporters.hopscope import Reporter
 from hopscope.edges import merge
 from hopscope.server.query.windows import text
@@ -22,6 +24,7 @@ KILLS = 100 if os.environ.get("HOPSCOPE_ENDURANCE") else 10
 UNSUPPORTED = {"reset": "no hook on this kernel"}
 
 
+@pytest.mark.timeout(60 + 30 * KILLS)
 def test_kill_9_in_mid_ingest(make_server: Callable[..., Server]) -> None:
     chance = random.Random(4)
     server = make_server()
@@ -31,15 +34,19 @@ def test_kill_9_in_mid_ingest(make_server: Callable[..., Server]) -> None:
     reporter = Reporter(AgentSettings(server=f"unix:{server.socket}", queue_seconds=5000))
 
     def feed() -> None:
-        while not end.wait(0.04) and len(sent) < 2900:
+        while not end.wait(0.1) and len(sent) < 2900:
             sent.append(profile(start + len(sent)))
             reporter.report(sent[-1])
 
     feeder = threading.Thread(target=feed)
     feeder.start()
     for _ in range(KILLS):
+        before = reporter.delivery().acknowledged
         server.start()
-        time.sleep(chance.uniform(0.2, 0.9))
+        until = time.monotonic() + 30
+        while reporter.delivery().acknowledged == before and time.monotonic() < until:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.3))
         server.kill()
     end.set()
     feeder.join()

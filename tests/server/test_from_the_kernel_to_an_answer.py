@@ -112,6 +112,13 @@ def without_means(edge: dict) -> dict:
     return edge
 
 
+def counted(server: Server, start: int, address: str) -> dict:
+    """The edge as far as it has been reported."""
+    answer = server.ask(EDGES, window={"from": text(start), "to": text(int(time.time()) + 1)})
+    found = [edge for edge in answer["edges"]["edges"] if edge["server"]["address"] == address]
+    return found[0] if found else {"connections": {"closed": 0}}
+
+
 @contextlib.contextmanager
 def agent(folder: Path, server: Server) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "hopscope.cli", "agent", "--server", f"unix:{server.socket}"]
@@ -136,10 +143,11 @@ def test_the_workloads_own_count_over_a_restart_of_the_server(server: Server) ->
         server.kill()
         exchange(listener)
         server.start()
-        time.sleep(4)
-        window = {"from": text(start), "to": text(int(time.time()) + 1)}
-        edge = dialed(server.ask(EDGES, window=window), address)
-    both = 2 * ROUNDS
+        both, until = 2 * ROUNDS, time.monotonic() + 30
+        edge = counted(server, start, address)
+        while edge["connections"]["closed"] < both and time.monotonic() < until:
+            time.sleep(0.5)
+            edge = counted(server, start, address)
     assert (edge["connections"]["opened"], edge["connections"]["closed"]) == (both, both)
     assert edge["client"]["process"] == edge["server"]["process"] is not None
     for side, out, into in (("clientSide", 0, 1), ("serverSide", 1, 0)):

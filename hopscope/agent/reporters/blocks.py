@@ -229,17 +229,17 @@ class _Second:
         for name in ("queue", "limit", "overflows", "synacks_retransmitted"):
             self._number(line, wire.SIDE_NONE, name, getattr(listener, name))
 
-    def _side(self, line: int, side: int, name: str, measured: Side) -> None:
+    def _side(self, line: int, side: int, at: str, measured: Side) -> None:
         for metric in (*SIDE, *TCP):
             present = metric.name in measured.metrics or metric.name in measured.tcp
-            if metric.at in ("both", name) and metric.merge == "sum" and not present and not self._refused(metric):
+            if metric.at in ("both", at) and metric.merge == "sum" and not present and not self._refused(metric):
                 self._row(line, side, metric, "absent")
         for name, value in measured.metrics.items():
-            metric = BY_NAME.get(name)
-            if metric is None:
+            known = BY_NAME.get(name)
+            if known is None:
                 self._lost += 1
             else:
-                self._value(line, side, metric, value)
+                self._value(line, side, known, value)
         for name, number in measured.tcp.items():
             self._number(line, side, name, number)
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 METHOD = "/hopscope.v1.Collector/Report"
 SENT = "hopscope-sent-ms"
-DEADLINE, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.2, 10.0
+DEADLINE, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.2, 5.0
 """Seconds: for a batch to be stored; before the first and between later attempts."""
 _OPTIONS = (
     # A proxy of the environment is for the web; it would see our metrics and most likely not pass HTTP/2.
