@@ -39,10 +39,11 @@ class Counts:
 class Counting:
     """The programs of one choice, loaded and attached, every call timed."""
 
-    def __init__(self, choice: Choice, slots: int = 65536) -> None:
+    def __init__(self, choice: Choice, slots: int = 65536, ring_bytes: int = 1 << 20) -> None:
         self._object, self._programs = Object.open(OBJECT), choice.programs
         for name in ("slots", "connections"):
             self._object.maps[name].set_max_entries(slots + 64)
+        self._object.maps["ring"].set_max_entries(ring_bytes)
         for name, value in {**choice.rodata, "slot_bits": slots.bit_length() - 1, "slot_mask": slots - 1}.items():
             self._object.set_rodata(name, value)
         self._object.set_rodata("overflow_first", slots)
@@ -81,6 +82,15 @@ class Counting:
             (self._slots["sk"] > 2) & (self.cold["role"] == 3) & (self.cold["local_port"] == port)
         )
         return int(index)
+
+    @property
+    def ring_fd(self) -> int:
+        """What poll watches."""
+        return self._ring.fd
+
+    def waiting(self) -> int:
+        """Bytes in the ring that nobody read."""
+        return self._ring.waiting
 
     def records(self) -> list[Any]:
         """Closing records since the last call."""
