@@ -40,7 +40,10 @@ static __always_inline __u32 row_of(const struct connection *c, __u32 tgid, __u3
 	if (bpf_map_update_elem(&row_keys, &key, &row, BPF_NOEXIST)) {
 		bpf_map_push_elem(&free_rows, &row, 0);
 		known = bpf_map_lookup_elem(&row_keys, &key);
-		return known ? *known : 0;
+		if (known)
+			return *known;
+		__sync_fetch_and_add(&lost_rows, 1);
+		return 0;
 	}
 	return row;
 }
