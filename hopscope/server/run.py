@@ -42,6 +42,8 @@ _RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0
 def serve(settings: ServerSettings) -> None:
     """Runs until SIGTERM or SIGINT. Raises ServerError when it cannot start."""
     logging.basicConfig(format="hopscope server: %(levelname)s: %(message)s", level=logging.INFO)
+    # Who talks to whom is nobody else's business.
+    os.umask(0o077)
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())

@@ -95,18 +95,18 @@ class Spool:
             self._sizes.pop(token, None)
 
     def left(self) -> Iterator[Received]:
-        """The batches that wait, oldest first. Damaged ones are set aside."""
+        """The batches that wait, one after the other: together they may be more than memory holds. Damaged ones are set
+        aside."""
         with self._guard:
             tokens = list(self._sizes)
-        found = []
         for token in tokens:
             try:
-                found.append(_read(token, (self._folder / token).read_bytes()))
+                yield _read(token, (self._folder / token).read_bytes())
             except FileNotFoundError:
+                # Stored meanwhile, or not yet written.
                 continue
             except ValueError as error:
                 self.set_aside(token, str(error))
-        yield from sorted(found, key=lambda batch: batch.received_ms)
 
     def set_aside(self, token: str, why: str) -> None:
         """Moves a batch that can never be stored out of the way, for somebody to look at."""

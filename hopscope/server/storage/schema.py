@@ -11,8 +11,8 @@ Step = Literal["1s", "1m", "1h"]
 VERSION = 1
 DATABASE = "hopscope"
 
-TOKEN_WINDOW = 100_000
-"""Inserts of each table whose tokens are remembered: 100 agents that were away for a quarter of an hour."""
+TOKEN_WINDOW = 20_000
+"""Inserts of each table whose tokens are remembered: 33 agents with ten minutes each to send again."""
 _MINIMUM_MINUTES_KEPT, _MINIMUM_HOURS_KEPT = 7 * 24, 180 * 24
 
 

@@ -1,0 +1,125 @@
+"""Does an engine do what the Store interface promises?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hopscope.server.storage.embedded import Embedded
+from hopscope.server.storage.native import Coded, Column, Lists, lists
+from hopscope.server.storage.schema import prepare
+from hopscope.server.storage.store import Insert, Store, StoreError
+
+ROWS = 300
+SECOND = int(time.time()) // 3600 * 3600 - 60
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    # The engine serves one directory in a process and keeps it; each engine is opened once.
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder:
+        opened = Embedded(Path(folder))
+        opened.command("CREATE DATABASE hopscope")
+        yield opened
+        opened.close()
+        opened.close()
+
+
+def test_each_kind_of_column_comes_back(store: Store) -> None:
+    store.command(
+        "CREATE TABLE hopscope.kinds (a UInt8, b UInt64, c Int64, d Float64, e DateTime('UTC'), f String,"
+        " g LowCardinality(String), h Array(UInt32), i Array(String), j Map(UInt16, UInt64), k Tuple(UInt32, String))"
+        " ENGINE = MergeTree ORDER BY b"
+    )
+    numbers = np.arange(ROWS)
+    words = [f"word {number}" for number in range(ROWS)]
+    arrays = [list(range(number % 4)) for number in range(ROWS)]
+    ends = np.cumsum([len(array) for array in arrays])
+    flat = [item for array in arrays for item in array]
+    columns = (
+        Column("a", "UInt8", numbers % 256),
+        Column("b", "UInt64", numbers.astype("u8") + np.uint64(2**63)),
+        Column("c", "Int64", -numbers),
+        Column("d", "Float64", numbers / 8),
+        Column("e", "DateTime", numbers + SECOND),
+        Column("f", "String", [word + "ä" * (index % 200) for index, word in enumerate(words)]),
+        Column("g", "LowCardinality(String)", Coded(words, numbers)),
+        Column("h", "Array(UInt32)", lists(arrays)),
+        Column("i", "Array(String)", lists([[str(item) for item in array] for array in arrays])),
+        Column("j", "Map(UInt16, UInt64)", Lists(ends, (flat, flat))),
+        Column("k", "Tuple(UInt32, String)", (numbers, words)),
+    )
+    store.insert(Insert("kinds", columns, ROWS), "kinds-1")
+    found = store.query("SELECT *, toUnixTimestamp(e) AS e FROM hopscope.kinds ORDER BY b")
+    assert len(found) == ROWS
+    for number, row in enumerate(found):
+        assert [row[name] for name in "abcd"] == [number % 256, number + 2**63, -number, number / 8]
+        assert (row["e"], row["f"], row["g"]) == (SECOND + number, words[number] + "ä" * (number % 200), words[number])
+        assert row["h"] == arrays[number] and row["i"] == [str(item) for item in arrays[number]]
+        assert row["j"] == {str(item): item for item in arrays[number]} and row["k"] == [number, words[number]]
+
+
+def test_parameters_are_never_read_as_sql(store: Store) -> None:
+    hostile = "'; DROP TABLE x; -- \\ \n {a:String}"
+    (row,) = store.query("SELECT {text:String} AS text, {ids:Array(UInt64)} AS ids", text=hostile, ids=[1, 2**64 - 1])
+    assert row == {"text": hostile, "ids": [1, 2**64 - 1]}
+
+
+def test_a_token_counts_once_in_the_rollups_too(store: Store) -> None:
+    first = prepare(store, 24)
+    assert prepare(store, 48) == first
+    columns = (
+        Column("ts", "DateTime", [SECOND, SECOND + 1]),
+        Column("host", "UInt64", [1, 1]),
+        Column("batches", "UInt64", [1, 1]),
+    )
+    for token in ("a-1", "a-2", "a-1", "a-2", "a-1"):
+        store.insert(Insert("seen_1s", columns, 2), token)
+    for step in ("1s", "1m", "1h"):
+        (row,) = store.query(f"SELECT sum(batches) AS n FROM hopscope.seen_{step}")
+        assert row["n"] == 4
+
+
+def test_what_fails_says_so_and_harms_nothing(store: Store) -> None:
+    with pytest.raises(StoreError, match="nowhere"):
+        store.query("SELECT * FROM nowhere")
+    with pytest.raises(StoreError):
+        store.insert(Insert("nowhere", (Column("a", "UInt8", [1]),), 1), "t")
+    with pytest.raises(StoreError):
+        store.command("NO SQL")
+    assert store.query("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_seconds_are_forgotten_in_time(store: Store) -> None:
+    prepare(store, 24)
+    kept = {
+        row["name"]: row["kept"]
+        for row in store.query(
+            "SELECT name, extract(create_table_query, 'toIntervalHour\\\\((\\\\d+)\\\\)') AS kept FROM system.tables"
+            " WHERE database = 'hopscope' AND engine LIKE '%MergeTree'"
+        )
+    }
+    assert kept["metric_1s"] == kept["seen_1s"] == "24"
+    assert int(kept["metric_1m"]) >= 7 * 24 and int(kept["metric_1h"]) >= 180 * 24 and int(kept["edge"]) >= 180 * 24
+
+
+def test_a_directory_has_one_owner(store: Store, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from hopscope.server.storage.embedded import Embedded\n"
+    hold = code + "held = Embedded(Path(sys.argv[1])); print('open', flush=True); input()"
+    held = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert held.stdout is not None and held.stdout.readline() == b"open\n"
+    second = subprocess.run(
+        [sys.executable, "-c", code + "Embedded(Path(sys.argv[1]))", str(tmp_path)], capture_output=True
+    )
+    held.communicate(b"\n")
+    assert second.returncode == 1 and b"StoreError: cannot open the store" in second.stderr
