@@ -52,6 +52,8 @@ def losses(recorder: Recorder) -> dict[str, int]:
         **recorder.kernel.lost(),
         "times_without_edge": recorder.rows.unattributed,
         "connections_without_process": recorder.without_owner,
+        "drops_without_edge": recorder.unknown_drops,
+        "peers_aggregated": recorder.ledger.peers.aggregated,
     }
 
 
@@ -213,13 +215,13 @@ class Assembly:
         recorder, start = self._recorder, self._start
         own = int(np.count_nonzero(recorder.side[: recorder.kernel.limits.slots] >= 0))
         lost = {name: number - start.lost.get(name, 0) for name, number in losses(recorder).items()}
-        without = lost.pop("enrolments", 0)
+        without, aggregated = lost.pop("enrolments", 0), lost.pop("peers_aggregated")
         seen = recorder.seen_connections - start.connections
         found: dict[str, Any] = {
             "seconds": {"asked": seconds, "recorded": round(min(seconds, self._recorded - start.recorded), 6)},
             "connections": {"own_slot": own + seen, "all": own + seen + without},
             "lost": {name: number for name, number in lost.items() if number},
-            "peers_aggregated": recorder.ledger.peers.aggregated,
+            "peers_aggregated": aggregated,
             "not_traced": {},
         }
         if (warning := recorder.processes.warning()) is not None:

@@ -110,7 +110,7 @@ class Ledger:
         self,
         connections: Connections,
         owner_of: Callable[[Connection], Owner | None],
-        dialed_port: Callable[[Connection], int | None] = lambda _: None,
+        dialed_port: Callable[[Connection, int], int | None] = lambda _, __: None,
         peers: int = PEERS,
     ) -> None:
         self._connections, self._owner_of, self._dialed_port = connections, owner_of, dialed_port
@@ -180,7 +180,9 @@ class Ledger:
         else:
             peer = self.peers.name(owner.id, SERVER_SIDE, connection.remote, None)
             if not connection.redirected_from:
-                connection.redirected_from = self._dialed_port(connection) or connection.local_port
+                listener = self._connections.listener_of(connection)
+                tgid = connection.tgid or (listener.tgid if listener is not None else 0)
+                connection.redirected_from = self._dialed_port(connection, tgid) or connection.local_port
             dialed = address_text(connection.local, connection.redirected_from)
             line = self._line((peer, dialed), peer, dialed, owner)
         line.listen = listen

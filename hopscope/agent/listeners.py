@@ -44,6 +44,7 @@ class Listeners:
                 continue
             address = address_text(listener.local, listener.local_port)
             heard = self.heard.setdefault((owner.id, address), Heard(owner, address))
+            heard.owner = owner
             heard.pids.add(listener.tgid)
             if ((owner.id, address), listener.sk) in counted:
                 continue

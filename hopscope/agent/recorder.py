@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from hopscope.agent.connections import (
     Connections,
     Owner,
 )
+from hopscope.agent.drained import drain
 from hopscope.agent.halves import Times, connections_of, times_of
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.ledger import Ledger
@@ -50,7 +51,7 @@ class Recorder:
         self,
         kernel: Kernel,
         processes: Processes,
-        dialed_port: Callable[[Connection], int | None] = lambda _: None,
+        dialed_port: Callable[[Connection, int], int | None] = lambda _, __: None,
     ) -> None:
         self.kernel, self.processes = kernel, processes
         self.connections = Connections()
@@ -61,7 +62,9 @@ class Recorder:
         self.truths = TcpTruths(kernel.layouts["truths"], kernel.count)
         self.side = np.full(kernel.count, -1, np.int64)
         self.active = np.zeros(kernel.count, np.bool_)
-        self.seen_connections = self.without_owner = 0
+        self.seen_connections = self.without_owner = self.unknown_drops = 0
+        self._early_hellos: list[Any] = []
+        self._early: list[tuple[int, int, str, int]] = []
         self._generation = np.zeros(kernel.count, np.uint32)
         self._word = np.zeros(kernel.count, np.uint32)
         self._is_shared = np.zeros(kernel.count, np.bool_)
@@ -77,7 +80,7 @@ class Recorder:
         """Reads everything that happened since the last tick."""
         self.books.tick += 1
         self.ledger.tick += 1
-        closed, hellos = self._drain()
+        closed, hellos = drain(self.kernel, self.processes)
         learned, cold, moves = self.kernel.slots.scan()
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
@@ -95,30 +98,6 @@ class Recorder:
         self.processes.forget()
         if self.ledger.tick % RETIRE_EVERY == 0:
             self._retire()
-
-    def _drain(self) -> tuple[Array, list[Any]]:
-        """Closing records in one array, those of connections for which the ring had no room among them; hellos."""
-        layouts, hellos = self.kernel.layouts, []
-        closed: list[bytes] = []
-        for kind, record in self.kernel.drain():
-            if kind == "RECORD_CLOSED":
-                closed.append(record)
-            elif kind == "RECORD_HELLO":
-                hellos.append(np.frombuffer(record, layouts["hello_record"], 1)[0])
-            elif kind == "RECORD_EXEC":
-                self.processes.observe_exec_record(np.frombuffer(record, layouts["exec_record"], 1)[0])
-            elif kind in ("RECORD_FORK", "RECORD_EXIT"):
-                process = np.frombuffer(record, layouts["process_record"], 1)[0]
-                self.processes.observe_process_record(kind == "RECORD_FORK", process)
-        found = np.frombuffer(b"".join(closed), layouts["closed_record"])
-        finished = self.kernel.finished()
-        if not len(finished):
-            return found, hellos
-        late = np.zeros(len(finished), layouts["closed_record"])
-        late["index"], late["slot"] = finished, self.kernel.slots.live[finished]
-        late["connection"] = self.kernel.slots.cold[finished]
-        self.kernel.free_slots(finished)
-        return np.concatenate((found, late)), hellos
 
     def _learn(self, made: Connection) -> Connection:
         connection = self.connections.learn(made)
@@ -207,9 +186,10 @@ class Recorder:
         found = []
         for index in np.flatnonzero(np.isin(self.kernel.slots.seen["tgid"], list(moved))).tolist():
             connection = self.connections.live.get(index)
-            if connection is not None and connection.tgid in moved and connection.side >= 0:
+            if connection is not None and connection.tgid in moved:
                 connection.owner = None
-                found.append(connection)
+                if connection.side >= 0:
+                    found.append(connection)
         return found
 
     def _lives(self, connection: Connection) -> bool:
@@ -217,7 +197,8 @@ class Recorder:
 
     def _place(self, connection: Connection) -> None:
         self.side[connection.index] = connection.side
-        if connection.side >= 0:
+        if connection.side >= 0 and connection.tgid:
+            # Until a process claims it a slot still names the row of its last connection.
             self.rows.assign(connection.index, connection.side)
 
     def _open(self, connection: Connection, times: Times) -> None:
@@ -265,7 +246,8 @@ class Recorder:
                 self.without_owner += connection.role in (CLIENT, SERVER)
                 continue
             self._unlabelled(connection, words[at])
-            self.rows.belongs(rows[at], connection.side)
+            if connection.tgid:
+                self.rows.belongs(rows[at], connection.side)
             self._open(connection, times[at])
             group = self._shared_by(connection) if self._shared else None
             if group is not None:
@@ -314,14 +296,17 @@ class Recorder:
         if line is not None and line.label is UNKNOWN:
             line.label = label_of(word, self.kernel.protocols, closed=True)
 
-    def _hear(self, hellos: Iterable[Any]) -> None:
-        for record in hellos:
+    def _hear(self, hellos: Sequence[Any]) -> None:
+        early, self._early_hellos = self._early_hellos, []
+        for fresh, record in (*((True, it) for it in hellos), *((False, it) for it in early)):
             connection = self.connections.get(int(record["index"]), int(record["generation"]))
-            hello = client_hello(record["data"].tobytes()[: int(record["length"])])
             line = self.ledger.line_of(connection) if connection is not None else None
+            hello = client_hello(record["data"].tobytes()[: int(record["length"])])
             if line is not None and hello is not None:
                 line.sni |= {hello.sni} if hello.sni else set()
                 line.alpn |= set(hello.alpn)
+            elif fresh and connection is None:
+                self._early_hellos.append(record)
 
     def _book_moves(self, moves: Moves) -> None:
         index, live = moves.index, self.connections.live
@@ -374,11 +359,18 @@ class Recorder:
                 shared.book(self.books, half["truths"], int(half["flags"][0]))
 
     def _book_drops(self) -> None:
-        for index, generation, reason, packets in self.kernel.drops():
+        before, self._early = self._early, []
+        for fresh, drop in (*((True, drop) for drop in self.kernel.drops()), *((False, drop) for drop in before)):
+            index, generation, reason, packets = drop
             connection = self.connections.get(index, generation)
             if connection is not None and connection.side >= 0:
                 name = f"tidy_up.{reason}" if reason in TIDY_UP else reason
                 self.books.reason(connection.side, "drop", name, packets)
+            elif fresh:
+                # It came and went while we read; its closing record is for the next tick.
+                self._early.append(drop)
+            elif connection is None:
+                self.unknown_drops += packets
 
     def _retire(self) -> None:
         oldest = min(self.books.oldest(), self.ledger.tick - KEEP_IDLE)

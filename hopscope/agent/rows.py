@@ -9,9 +9,12 @@ import numpy.typing as npt
 
 from hopscope.agent.books import Books
 from hopscope.agent.kernel import Kernel
+from hopscope.agent.tables import Times
 
 SHARED_ROW = 0
 """The row of those that found no free one: whose durations it holds nobody knows."""
+PATIENCE = 2
+"""Ticks that durations wait for somebody to say whose they are."""
 RECYCLE_EVERY = 10
 """Ticks between two looks for rows that no connection uses."""
 
@@ -25,6 +28,7 @@ class HistogramRows:
         self._own: dict[int, int] = {}
         self._retiring: set[int] = set()
         self._orphans: set[int] = set()
+        self._waiting: list[tuple[Times, int]] = []
         self._ticks = 0
         self.unattributed = 0
 
@@ -51,12 +55,16 @@ class HistogramRows:
 
     def book(self) -> None:
         """Once a tick, after closings: books what the rows gained."""
-        for times in self._kernel.rows.scan():
+        waiting, self._waiting = self._waiting, []
+        for times, ticks in (*((times, PATIENCE) for times in self._kernel.rows.scan()), *waiting):
             side = int(self._side[times.row])
-            if side < 0:
-                self.unattributed += times.timed
-            else:
+            if side >= 0:
                 self._books.durations(side, times.kind, times.timed, times.ns, times.histogram)
+            elif ticks:
+                # Of a connection that came and went while we read; its closing record is for the next tick.
+                self._waiting.append((times, ticks - 1))
+            else:
+                self.unattributed += times.timed
         self._ticks += 1
         if self._ticks % RECYCLE_EVERY == 0:
             self._recycle()
