@@ -164,6 +164,10 @@ class Ledger:
         dialed = self.peers.name(owner.id, CLIENT_SIDE, connection.remote, connection.remote_port)
         line = self._line((owner.id, dialed), ip_text(connection.local), dialed, server)
         line.client = owner
+        if partner is not None and server is not None and partner.side >= 0 and partner.side // 2 != line.number:
+            # It was there first, when nobody knew whose connection it was.
+            line.listen = address_text(partner.local, partner.local_port)
+            self._move(partner, line)
         return line
 
     def _server_line(self, connection: Connection, owner: Owner) -> Line:

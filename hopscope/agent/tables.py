@@ -58,12 +58,19 @@ class Slots:
         words = np.flatnonzero(self._words != self._last) // self._words.shape[1]
         return words[np.append(True, words[1:] != words[:-1])] if len(words) else words
 
+    def _with_peers(self, touched: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Beside slots with a new connection, those of their other ends."""
+        new = touched[self.live["generation"][touched] != self.seen["generation"][touched]]
+        # A client's slot is taken before its server's, but this pass may have been by when it was.
+        paired = self.cold["peer_generation"][new] != 0
+        return np.union1d(touched, self.cold["peer_slot"][new[paired]].astype(np.intp)) if paired.any() else touched
+
     def scan(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any], Moves]:
         """Slots with a new connection or a new owner, the cold halves of these, and the moves of all.
 
         A new connection's moves count from zero. A slot that is free now is left for its closing record.
         """
-        touched = self._touched()
+        touched = self._with_peers(self._touched())
         words = self._words[touched]
         self._last[touched] = words
         now, seen = words.view(self.live.dtype).reshape(-1), self.seen

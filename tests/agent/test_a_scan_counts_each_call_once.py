@@ -1,11 +1,12 @@
 """Does the scan of the shared slots count every call and byte exactly once, whatever happens to the slot?"""
 
 import numpy as np
+import pytest
 
 from hopscope.agent.tables import CALLS_SHIFT, Slots
 
 SLOT = np.dtype([("sk", "u8"), ("moved", "u8", 2), ("tgid", "u4"), ("generation", "u4")])
-COLD = np.dtype([("flags", "u2")])
+COLD = np.dtype([("flags", "u2"), ("peer_slot", "u4"), ("peer_generation", "u4")])
 
 
 def packed(calls: int, bytes_: int) -> int:
@@ -56,3 +57,17 @@ def test_opened_and_closed_between_two_scans() -> None:
     slots, _ = table()
     slots.scan()
     assert slots.finish(2, 9, (packed(1, 5), packed(1, 6))) == (1, 5, 1, 6)
+
+
+def test_the_other_end_of_a_new_connection_is_learned_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots, live = table()
+    client, server = 1, 3
+    live[client] = (4096, (packed(1, 5), 0), 7, 1)
+    live[server] = (8192, (0, packed(1, 5)), 8, 1)
+    slots.cold.flags.writeable = True
+    slots.cold[server] = (0, client, 1)
+    # The client's slot was taken when the pass over all slots had been by.
+    monkeypatch.setattr(slots, "_touched", lambda: np.array([server]))
+    learned, _, moves = slots.scan()
+    assert learned.tolist() == [client, server]
+    assert moves.index.tolist() == [client, server]

@@ -70,6 +70,18 @@ def test_the_id_is_the_same_before_and_after_the_other_half(server_end: Connecti
     )
 
 
+@pytest.mark.parametrize("server_end", [SERVER_END, REDIRECTED], ids=["across namespaces", "through REDIRECT"])
+def test_a_server_that_was_there_first_follows_its_client(server_end: Connection) -> None:
+    book = ledger()
+    client, server = copies(CLIENT_END, server_end)
+    (alone,) = settle(book, server)
+    assert alone.client is None
+    (line,) = settle(book, client)
+    assert book.line_of(server) is line
+    assert (line.client, line.server, line.dialed) == (GROUPS[1], GROUPS[2], "10.0.0.2:80")
+    assert line.listen == ("127.0.0.1:15001" if server_end is REDIRECTED else "10.0.0.2:80")
+
+
 def test_both_sides_are_apart_on_one_edge() -> None:
     book = ledger()
     client, server = copies(CLIENT_END, SERVER_END)
