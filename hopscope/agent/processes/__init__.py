@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from typing import Any
 
 from hopscope.agent.cgroups import CONTAINER, CgroupPaths
@@ -29,8 +30,10 @@ class Processes:
         self._facts: dict[int, Facts] = {}
         self._owners: dict[int, Owner] = {}
         self._gone: dict[int, int] = {}
+        self._cgroup_of: dict[int, int] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._families: list[set[int]] = []
+        self._free_names = False
         self._ticks = 0
         self.moved: set[int] = set()
         """Processes whose group may be another one now; whoever keeps owners empties it."""
@@ -55,14 +58,10 @@ class Processes:
         raw = bytes(record["args"])[: int(process["args_length"])].rstrip(b"\0")
         arguments = tuple(raw.decode(errors="surrogateescape").split("\0")) if raw else ()
         comm = bytes(process["comm"]).split(b"\0")[0].decode(errors="replace")
-        start = int(process["start"])
-        known = self._read(tgid, start)
         before = self._facts.get(tgid)
-        if known is not None and known.arguments[: len(arguments) - 1] == arguments[:-1]:
-            facts = known  # it is still the same program, and /proc does not cut its arguments
-        else:
-            cgroup = known.cgroup if known else before.cgroup if before else self._path(int(process["cgroup"]))
-            facts = Facts(tgid, called_as(os.path.realpath(filename), filename), arguments, cgroup, comm, start)
+        cgroup = before.cgroup if before else ""
+        facts = Facts(tgid, filename, arguments, cgroup, comm, int(process["start"]), told=True)
+        self._cgroup_of[tgid] = int(process["cgroup"])
         self._facts[tgid] = facts
         self._owners.pop(tgid, None)
         self._gone.pop(tgid, None)
@@ -82,9 +81,8 @@ class Processes:
         known = self._facts.get(parent) or self._read(parent)
         if known is not None:
             self._facts.setdefault(parent, known)
-            self._facts[tgid] = Facts(
-                tgid, known.executable, known.arguments, known.cgroup, known.comm, int(record["start"])
-            )
+            self._facts[tgid] = replace(known, tgid=tgid, start=int(record["start"]))
+            self._cgroup_of[tgid] = int(record["cgroup"])
         else:
             self._facts.pop(tgid, None)
 
@@ -95,6 +93,20 @@ class Processes:
             return None
         return facts
 
+    def _known(self, tgid: int) -> Facts | None:
+        facts = self._facts.get(tgid)
+        if facts is None or not facts.told:
+            return facts or self._read(tgid)
+        # Records are many and askers few, so /proc is read when the first one asks.
+        read = self._read(tgid, facts.start)
+        if read is None:
+            path = called_as(os.path.realpath(facts.executable), facts.executable)
+            cgroup = facts.cgroup or self._path(self._cgroup_of.get(tgid, 0))
+            return replace(facts, executable=path, cgroup=cgroup, told=False)
+        if read.arguments[: len(facts.arguments) - 1] == facts.arguments[:-1]:
+            return read
+        return replace(read, arguments=facts.arguments)  # it gave itself a title since
+
     def _path(self, cgroup: int) -> str:
         return (self._cgroups.path(cgroup) if cgroup else None) or "/"
 
@@ -102,7 +114,7 @@ class Processes:
         """The group of a process. Of one that is gone unheard the kernel's own word for it, `comm`, must do."""
         owner = self._owners.get(tgid)
         if owner is None:
-            facts = self._facts.get(tgid) or self._read(tgid)
+            facts = self._known(tgid)
             if facts is None:
                 if not comm:
                     return None
@@ -137,8 +149,13 @@ class Processes:
         self._ticks += 1
         for tgid in [tgid for tgid, tick in self._gone.items() if self._ticks - tick > KEEP_GONE]:
             del self._gone[tgid]
-            self._facts.pop(tgid, None)
-            self._owners.pop(tgid, None)
+            for table in (self._facts, self._owners, self._cgroup_of):
+                table.pop(tgid, None)
+            self._free_names = True
+        if self._free_names and self._ticks % KEEP_GONE == 0:
+            # A name goes to another group when nothing is left of the one that had it.
+            self._free_names, held = False, {owner.id for owner in self._owners.values()}
+            self._names = {key: group for key, group in self._names.items() if group in held}
         if self._discovery.changed():
             self.moved.update(self._owners)
             self._owners.clear()

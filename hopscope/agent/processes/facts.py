@@ -21,7 +21,10 @@ _TITLE = re.compile(r"^(gunicorn|uvicorn|celery|uwsgi): .*\[(.+)\]$")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one process. `cgroup`: its path. `start`: ns since boot, 0 if unknown."""
+    """What is known of one process. `cgroup`: its path. `start`: ns since boot, 0 if unknown.
+
+    `told`: only the kernel's record of its exec says so; /proc may know it better as long as it lives.
+    """
 
     tgid: int
     executable: str
@@ -29,6 +32,7 @@ class Facts:
     cgroup: str
     comm: str
     start: int = 0
+    told: bool = False
 
 
 def basename(path: str) -> str:
@@ -73,7 +77,7 @@ def _launched(script: str, rest: Iterator[str]) -> tuple[str, str]:
             named = argument
             if ":" in argument:
                 break
-    return f"{script} {named}".rstrip(), named.partition(":")[0] or name
+    return f"{name} {named}".rstrip(), named.partition(":")[0] or name
 
 
 def cgroup_of(lines: Sequence[str], is_container: re.Pattern[str]) -> str:
