@@ -33,7 +33,7 @@ test: setup $(VENV)/test-programs bpf lint
 
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs bpf
-	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system
+	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py
 
 # The tests of tests/kernel on Debian's 5.10, 6.1, 6.12 and 7.3; docs/kernels.md is made from it.
 kernels: setup $(VENV)/test-programs $(VENV)/kernels-programs bpf

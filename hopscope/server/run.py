@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -30,10 +30,17 @@ from hopscope.settings import ServerSettings, address
 log = logging.getLogger(__name__)
 
 # What the libraries import when it is first needed. By then we may be a user who is not allowed to read the place they
-# are installed in, for example root's home.
-for _late in ("anyio._backends._asyncio", "grpc._server", "grpc._utilities", "uvicorn.lifespan.off",
-              "uvicorn.loops.asyncio", "uvicorn.protocols.http.h11_impl"):  # fmt: skip
-    import_module(_late)
+# are installed in, for example root's home. Another version may not have one of them, and then does not need it.
+for _late in (
+    "anyio._backends._asyncio",
+    "grpc._server",
+    "grpc._utilities",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.asyncio",
+    "uvicorn.protocols.http.h11_impl",
+):
+    with suppress(ModuleNotFoundError):
+        import_module(_late)
 
 SPOOL_BYTES = 512_000_000
 _RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0

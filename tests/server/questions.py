@@ -29,7 +29,7 @@ fragment end on End { id process service instance container cgroup pids address 
 fragment side on Side {
   metrics {
     metric count bytes rate bytesRate timeNs callNs queueNs timed averageNs whyNot
-    percentiles { share ns } histogram { lowNs highNs count } reasons { reason count }
+    percentiles histogram reasons { reason count }
   }
   tcp { name value }
   unknown { number label count bytes total }
@@ -68,8 +68,8 @@ def side(given: Side | None, name: str, seconds: float, unsupported: dict[str, s
                 "timed": value.timed,
                 "averageNs": timed / value.timed if timed and value.timed else None,
                 "whyNot": None,
-                "percentiles": [{"share": s, "ns": percentile(histogram, s)} for s in SHARES] if histogram else [],
-                "histogram": [{"lowNs": low, "highNs": high, "count": n} for low, high, n in histogram],
+                "percentiles": [percentile(histogram, share) for share in SHARES] if histogram else [],
+                "histogram": [list(bucket) for bucket in histogram],
                 "reasons": dict(value.reasons or {}),
             }
         )

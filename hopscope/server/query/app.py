@@ -120,29 +120,23 @@ async def _healthy(_: Request) -> Response:
 
 
 def _types() -> list[Any]:
-    side, value, bucket = ObjectType("Side"), ObjectType("Value"), ObjectType("Bucket")
+    side, value = ObjectType("Side"), ObjectType("Value")
     side.set_field("metrics", _chosen)
     value.set_field("percentiles", _percentiles)
-    for index, field in enumerate(("lowNs", "highNs", "count")):
-        bucket.set_field(field, partial(_part, index))
     moment = ScalarType("DateTime", value_parser=_moment)
     steps, sides = EnumType("Step", _STEPS), EnumType("SideName", {"CLIENT": "client", "SERVER": "server"})
-    return [side, value, bucket, moment, ScalarType("Long"), ScalarType("JSON"), steps, sides]
+    return [side, value, moment, ScalarType("Long"), ScalarType("JSON"), steps, sides]
 
 
 def _chosen(side: dict[str, Any], _: Any, names: list[str] | None = None) -> list[dict[str, Any]]:
     return [value for value in side["values"] if names is None or value["metric"] in names]
 
 
-def _percentiles(value: dict[str, Any], _: Any, shares: list[float]) -> list[dict[str, float]]:
+def _percentiles(value: dict[str, Any], _: Any, shares: list[float]) -> list[float]:
     if len(shares) > 20 or not all(0 <= share <= 1 for share in shares):
         raise GraphQLError("shares: at most 20, each from 0 to 1")
-    found = [(share, percentile(value["histogram"], share)) for share in shares]
-    return [{"share": share, "ns": ns} for share, ns in found if ns is not None]
-
-
-def _part(index: int, triple: tuple[int, int, int], _: Any) -> int:
-    return triple[index]
+    found = [percentile(value["histogram"], share) for share in shares] if value["histogram"] else []
+    return [ns for ns in found if ns is not None]
 
 
 def _moment(text: Any) -> datetime:
