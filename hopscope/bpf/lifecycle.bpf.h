@@ -112,13 +112,17 @@ static __always_inline void closes(struct slot *s, struct connection *c, __u64 s
 	c->final[READ] = c->truths.received;
 }
 
-static __always_inline void changes_state(struct slot *s, struct connection *c, __u32 index, __u64 sk, int new)
+__noinline int changes_state(__u64 sk, __u32 index, int new)
 {
+	struct connection *c = connection_at(index);
 	__u64 now = bpf_ktime_get_ns();
+	struct slot *s = slot_at(index);
 
+	if (!s || !c)
+		return 0;
 	c->state = new;
 	if (c->flags & CONNECTION_FAILED)
-		return;
+		return 0;
 	if (!(c->flags & CONNECTION_ESTABLISHED) && c->role == ROLE_CLIENT) {
 		if (new == TCP_ESTABLISHED) {
 			connects(s, c, index, sk, now);
@@ -127,16 +131,17 @@ static __always_inline void changes_state(struct slot *s, struct connection *c, 
 			c->flags |= CONNECTION_FAILED;
 			c->error = BPF_CORE_READ(SK(sk), sk_err);
 		}
-		return;
+		return 0;
 	}
 	if (new == TCP_CLOSE) {
 		closes(s, c, sk, now);
-		return;
+		return 0;
 	}
 	if (fin_sent(new))
 		c->flags |= CONNECTION_FIN_SENT;
 	if (!c->closing && (fin_sent(new) || new == TCP_CLOSE_WAIT))
 		c->closing = now;
+	return 0;
 }
 
 SEC("raw_tp/inet_sock_set_state")
@@ -157,14 +162,13 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
 	for (int i = 0; i < PROBES; i++) {
 		__u32 index = (home + i) & slot_mask;
 		struct slot *s = slot_at(index);
-		struct connection *c = connection_at(index);
 
-		if (!s || !c || s->sk != sk)
+		if (!s || s->sk != sk)
 			continue;
 		if (old == TCP_LISTEN)
 			finish(sk, index, false);
 		else
-			changes_state(s, c, index, sk, new);
+			changes_state(sk, index, new);
 	}
 	return 0;
 }

@@ -155,19 +155,56 @@ __noinline long find(__u64 sk, __u32 tgid)
 
 /* Two threads that use an old socket for the first time at once make two slots: the one nearer to home speaks for it.
  */
-static __always_inline void yield_to_twin(__u64 sk, __u32 tgid, __u32 home, int place)
+static __always_inline void yield_to_twin(__u64 sk, __u32 tgid, __u32 index)
 {
+	__u32 home = home_of(sk);
+
+	for (int i = 0; i < PROBES; i++) {
+		__u32 at = (home + i) & slot_mask;
+		struct connection *c;
+		struct slot *s;
+
+		if (at == index)
+			return;
+		s = slot_at(at);
+		if (!s || s->sk != sk || s->tgid != tgid)
+			continue;
+		c = connection_at(index);
+		if (c)
+			c->flags |= CONNECTION_EXTRA;
+		return;
+	}
+}
+
+/* The first of the socket's places that is free, held for us; -1 when all are taken. */
+__noinline long take_place(__u64 sk)
+{
+	__u32 home = home_of(sk);
+
 	for (int i = 0; i < PROBES; i++) {
 		__u32 index = (home + i) & slot_mask;
 		struct slot *s = slot_at(index);
+		struct connection *c = connection_at(index);
 
-		if (i < place && s && s->sk == sk && s->tgid == tgid) {
-			struct connection *c = connection_at((home + place) & slot_mask);
-
-			if (c)
-				c->flags |= CONNECTION_EXTRA;
-		}
+		if (s && c && take(s, c))
+			return index;
 	}
+	return -1;
+}
+
+__noinline long enrol_new(__u64 sk, __u32 tgid, __u32 flags, long newest)
+{
+	long index = take_place(sk);
+	struct slot *s = slot_at(index);
+	struct connection *c = connection_at(index);
+
+	if (index < 0 || !s || !c)
+		return -1;
+	enrol_in(index, s, c, sk, tgid, flags);
+	if (newest >= 0)
+		take_over(index, newest);
+	yield_to_twin(sk, tgid, index);
+	return index;
 }
 
 /* A slot for (sk, tgid): its own, a child's that waits for its process, a new one; -1 when all its places are taken. */
@@ -194,20 +231,7 @@ __noinline long enrol(__u64 sk, __u32 tgid, __u32 flags)
 		if (newest < 0 || !(c->flags & CONNECTION_EXTRA))
 			newest = index;
 	}
-	for (int i = 0; i < PROBES; i++) {
-		__u32 index = (home + i) & slot_mask;
-		struct slot *s = slot_at(index);
-		struct connection *c = connection_at(index);
-
-		if (!s || !c || !take(s, c))
-			continue;
-		enrol_in(index, s, c, sk, tgid, flags);
-		if (newest >= 0)
-			take_over(index, newest);
-		yield_to_twin(sk, tgid, home, i);
-		return index;
-	}
-	return -1;
+	return enrol_new(sk, tgid, flags, newest);
 }
 
 /* All its places are taken: the process's totals go on in an overflow slot, the detail is lost and counted. */
