@@ -34,7 +34,7 @@ def answer(listener: socket.socket) -> None:
 
 @pytest.mark.usefixtures("root")
 def test_both_sides_of_one_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, Watch(AgentSettings()) as watch:
+    with socket.create_server(("127.0.0.1", 0)) as listener, Watch(AgentSettings(slots=1 << 17)) as watch:
         window = watch.open()
         port = listener.getsockname()[1]
         child = os.fork()
