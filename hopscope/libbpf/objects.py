@@ -230,10 +230,11 @@ class Object:
         return next(m for name, m in self.maps.items() if name.endswith(suffix))
 
     def set_rodata(self, name: str, value: int) -> None:
-        """Sets a `const volatile` variable before loading."""
-        offset, size = self.layouts.section(".rodata")[name]
+        """Sets a `const volatile` variable, or one with a value of its own, before loading."""
+        section = next(s for s in (".rodata", ".data") if name in self.layouts.section(s))
+        offset, size = self.layouts.section(section)[name]
         length = ctypes.c_size_t()
-        address = library().bpf_map__initial_value(self._section(".rodata")._map, ctypes.byref(length))
+        address = library().bpf_map__initial_value(self._section(section)._map, ctypes.byref(length))
         ctypes.memmove(address + offset, value.to_bytes(size, "little"), size)
 
     def load(self) -> None:

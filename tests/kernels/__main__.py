@@ -7,61 +7,105 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from tests.kernels import table
+from tests.kernels import instructions, table
 from tests.kernels.boot import Run, run
 from tests.kernels.packages import BUILD, REPOSITORY, SUITES, Kernel, KernelsError, kernel
 
 PAGE = REPOSITORY / "docs" / "kernels.md"
 SLOWER = 15
-"""How much slower than this machine a guest is: processors are emulated, instruction by instruction."""
+"""How much slower than this machine a guest is: its processors are emulated, instruction by instruction."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the kernels said. `failures`: in words, why something is not as it must be."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    results: list[table.Result] = field(default_factory=list)
+    figures: dict[str, instructions.Figures] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
 
 def main() -> int:
     """Exit status 0 when everything held on every kernel."""
-    parser = argparse.ArgumentParser(prog="make kernels", description=__doc__)
+    options = _options()
+    findings = Findings()
+    for series in options.series:
+        _one(series, options, findings)
+    print(table.text(table.rows(findings.results, options.series)))
+    print("\n".join(f"  {note}" for note in table.notes(findings.results)))
+    if findings.figures:
+        print(instructions.markdown(findings.figures))
+    if options.accept:
+        instructions.accept(findings.figures)
+    for series, figures in findings.figures.items():
+        findings.failures += instructions.regressions(series, figures, instructions.baseline().get(series))
+    print("\n".join(f"FAILED {failure}" for failure in findings.failures))
+    if set(findings.figures) == set(SUITES) and not options.pytest:
+        PAGE.write_text(table.page(findings.results, findings.versions, instructions.markdown(findings.figures)))
+    return 1 if findings.failures else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.kernels", description=__doc__)
     parser.add_argument("series", nargs="*", metavar="SERIES", default=list(SUITES), help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds for one kernel")
-    parser.add_argument("--pytest", default="tests/kernel", help="what to hand to pytest in the guest")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for one start of a kernel")
+    parser.add_argument("--pytest", default="", metavar="ARGUMENTS", help="for pytest in the guest, not tests/kernel")
+    parser.add_argument("--only", choices=("tests", "instructions"), help="not both")
+    parser.add_argument("--accept", action="store_true", help="compare with these instruction counts from now on")
     options = parser.parse_args()
     if unknown := set(options.series) - set(SUITES):
         parser.error(f"no such series: {', '.join(sorted(unknown))}")
-    results: list[table.Result] = []
-    versions: dict[str, str] = {}
-    failures: dict[str, str] = {}
-    for series in options.series:
-        progress = _Progress(series)
-        try:
-            found = kernel(series, progress.say)
-            versions[series] = found.version
+    return options
+
+
+def _one(series: str, options: argparse.Namespace, findings: Findings) -> None:
+    progress = _Progress(series)
+    try:
+        found = kernel(series, progress.say)
+        findings.versions[series] = found.version
+        if options.only != "instructions":
             outcome = _tests(found, options.pytest, options.timeout, progress.say)
-        except KernelsError as error:
-            failures[series] = str(error)
-            progress.end(str(error))
-            continue
-        here = table.read(series, outcome.results / "tests.jsonl")
-        results += here
-        failed = sum(result.outcome == "failed" for result in here)
-        progress.end(outcome.failure or f"{len(here)} tests, {failed} failed, {outcome.seconds:.0f} s")
-        if outcome.failure:
-            failures[series] = outcome.failure
-            print("\n".join(f"    {line}" for line in outcome.console))
-    print(table.text(table.rows(results, options.series)))
-    print("\n".join(f"* {note}" for note in table.notes(results)))
-    if options.series == list(SUITES) and options.pytest == "tests/kernel" and not failures:
-        PAGE.write_text(table.page(results, versions, failures))
-    return 1 if failures or not results or any(result.outcome == "failed" for result in results) else 0
+            results = table.read(series, outcome.results / "tests.jsonl")
+            failed = [result for result in results if result.outcome == "failed"]
+            findings.results += results
+            findings.failures += [f"{series} {result.rung or ''} {result.test}: {result.reason}" for result in failed]
+            progress.end(outcome.failure or f"{len(results)} tests, {len(failed)} failed")
+            _report(series, outcome, findings)
+        if options.only != "tests":
+            outcome = _instructions(found, options.timeout, progress.say)
+            if figures := instructions.read(outcome.results / "instructions.json"):
+                findings.figures[series] = figures
+            progress.end(outcome.failure or "instructions counted")
+            _report(series, outcome, findings)
+    except KernelsError as error:
+        findings.failures.append(f"{series}: {error}")
+        progress.end(str(error))
 
 
 def _tests(found: Kernel, arguments: str, timeout: float, say: Callable[[str], None]) -> Run:
     command = (
         f"export HOPSCOPE_TEST_SLOWER={SLOWER} CI=1\n{shlex.quote(sys.executable)} -m tests.kernels.guest {arguments}"
     )
-    return run(found, command, BUILD / "results" / found.series, timeout=timeout, say=say)
+    return run(found, command, BUILD / "results" / found.series / "tests", timeout=timeout, say=say)
+
+
+def _instructions(found: Kernel, timeout: float, say: Callable[[str], None]) -> Run:
+    command = f"{shlex.quote(sys.executable)} -m tests.kernels.counting"
+    results = BUILD / "results" / found.series / "instructions"
+    return run(found, command, results, timeout=timeout, say=say, counting=True)
+
+
+def _report(series: str, outcome: Run, findings: Findings) -> None:
+    if outcome.failure:
+        findings.failures.append(f"{series}: {outcome.failure}; its console: {outcome.results / 'console'}")
+        print("\n".join(f"    {line}" for line in outcome.console))
 
 
 class _Progress:
-    """One line for one kernel: rewritten on a terminal, elsewhere written at the start and at the end."""
+    """One line for one kernel: rewritten on a terminal, elsewhere written when something else begins."""
 
     def __init__(self, series: str) -> None:
         self._series, self._started, self._live = series, time.monotonic(), sys.stdout.isatty()

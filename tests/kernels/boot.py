@@ -84,7 +84,22 @@ def _command_line(kernel: Kernel, results: Path, counting: bool) -> list[str]:
     pace = ["-icount", "shift=0,align=off,sleep=off", "-smp", "1", "-accel", "tcg"]
     free = ["-smp", str(min(2, os.cpu_count() or 1)), "-accel", "tcg,thread=multi"]
     return [
-        *("nice", "-n", "5", "qemu-system-x86_64", "-M", "q35", "-cpu", "max", "-m", "2048"),
+        # the guest does not outlive us, however we end
+        *(
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "nice",
+            "-n",
+            "5",
+            "qemu-system-x86_64",
+            "-M",
+            "q35",
+            "-cpu",
+            "max",
+            "-m",
+            "2048",
+        ),
         *(pace if counting else free),
         *("-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"),
         *("-kernel", str(kernel.image), "-initrd", str(initramfs(kernel))),

@@ -6,6 +6,7 @@ The console shows progress as lines that begin with "@ ".
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import sys
@@ -24,7 +25,6 @@ class Ledger:
 
     def __init__(self, results: Path) -> None:
         self._file = (results / "tests.jsonl").open("w")
-        self._questions: dict[str, str] = {}
         self._done = self._of = 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -44,7 +44,7 @@ class Ledger:
         outcome = "passed" if report.passed else "skipped" if report.skipped else "failed"
         entry = {
             "file": item.path.name,
-            "question": self._question(item.path),
+            "question": question(item.path),
             "test": item.name,
             "rung": str(rung) if rung else None,
             "outcome": outcome,
@@ -55,12 +55,12 @@ class Ledger:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _question(self, path: Path) -> str:
-        """The first line of a test file's docstring: what the file asks."""
-        if path.name not in self._questions:
-            docstring = ast.get_docstring(ast.parse(path.read_text())) or path.stem
-            self._questions[path.name] = docstring.splitlines()[0]
-        return self._questions[path.name]
+
+@functools.cache
+def question(path: Path) -> str:
+    """The first line of a test file's docstring: what the file asks."""
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or path.stem
+    return docstring.splitlines()[0]
 
 
 def _reason(report: Any) -> str:

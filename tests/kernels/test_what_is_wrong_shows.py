@@ -1,0 +1,62 @@
+"""Does the table of kernels show what failed, and the guard what became dearer?"""
+
+import json
+from pathlib import Path
+
+from tests.kernels import instructions, table
+from tests.kernels.guest import question
+from tests.kernels.table import Result
+
+EXACT = "Are bytes exact?"
+RESULTS = [
+    Result("6.1", EXACT, "test_send[L1]", "L1", "passed", "", 1.0),
+    Result("6.1", EXACT, "test_recv[L1]", "L1", "failed", "assert 22 == 23", 1.0),
+    Result("6.1", EXACT, "test_send[L4]", "L4", "passed", "", 1.0),
+    Result("6.1", EXACT, "test_send[L2]", "L2", "skipped", "not supported, because no such hook", 0.0),
+    Result("7.3", EXACT, "test_send[L1]", "L1", "passed", "", 1.0),
+    Result("7.3", "Do processes come and go?", "test_fork", None, "passed", "", 1.0),
+]
+
+
+def figures(counts: float) -> instructions.Figures:
+    added = {"pair": counts, "getppid": 0.0}
+    return {"L1": {name: added for name in ("counts", "times", "untraced")}}
+
+
+def test_one_failure_among_those_that_held_is_what_the_cell_says() -> None:
+    head, exact, processes = table.rows(RESULTS, ["6.1", "7.3"])
+    assert head == ["", "6.1 L1", "6.1 L2", "6.1 L4", "7.3 L1"]
+    assert exact == [EXACT, "FAILED 1 of 2", "not supported", "held (1)", "held (1)"]
+    assert processes[1:] == ["", "", "", "held (1)"]
+
+
+def test_each_reason_stands_beside_where_it_applies() -> None:
+    assert table.notes(RESULTS) == [
+        "test_recv on 6.1 L1: FAILED: assert 22 == 23",
+        "test_send on 6.1 L2: not supported, because no such hook",
+    ]
+
+
+def test_a_ledger_that_a_panic_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    entry = {"question": EXACT, "test": "test_send", "rung": None, "outcome": "passed", "reason": "", "seconds": 1.0}
+    (tmp_path / "tests.jsonl").write_text(json.dumps(entry) + "\n" + json.dumps(entry)[:30])
+    assert len(table.read("6.1", tmp_path / "tests.jsonl")) == 1
+    assert table.read("6.1", tmp_path / "absent") == []
+
+
+def test_six_percent_more_instructions_are_a_regression_and_four_are_none() -> None:
+    assert instructions.regressions("6.1", figures(1040), figures(1000)) == []
+    assert instructions.regressions("6.1", figures(1060), figures(1000)) == [
+        f"6.1 L1, {name}, pair: +1060 instructions, accepted +1000" for name in ("counts", "times", "untraced")
+    ]
+
+
+def test_a_rung_that_is_gone_or_new_is_no_silence() -> None:
+    assert instructions.regressions("6.1", {}, figures(1000)) == ["6.1 L1: could not be measured any more"]
+    assert len(instructions.regressions("6.1", figures(1000), {})) == 6
+    assert instructions.regressions("6.1", figures(1000), None) != []
+
+
+def test_a_tests_file_is_asked_for_its_question(tmp_path: Path) -> None:
+    (tmp_path / "test_x.py").write_text('"""Are bytes exact?\n\nMore words."""\n')
+    assert question(tmp_path / "test_x.py") == EXACT
