@@ -44,11 +44,11 @@ kernels: $(KERNELS)
 kernel-one: $(KERNELS)
 	$(Q)$(PY) -m tests.kernels --only tests 6.1
 
-build/workloads/%.x86.o: tests/workloads/%.bpf.c
+build/workloads/%.x86.o: tests/kernels/%.bpf.c
 	@echo "  BPF      $(notdir $@)"
 	$(Q)mkdir -p $(@D) && clang $(BPF_FLAGS) -D__TARGET_ARCH_x86 -c $< -o $@
 
-build/workloads/%: tests/workloads/%.c
+build/workloads/%: tests/kernels/%.c
 	@echo "  CC       $(notdir $@)"
 	$(Q)mkdir -p $(@D) && cc -O2 -Wall -Wextra -Werror -o $@ $<
 
@@ -101,7 +101,7 @@ lint: setup bpf | build
 	$(Q)$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
 	$(Q)$(BIN)/mypy
 	$(Q)$(BIN)/lint-imports --no-logo >build/contracts.txt || { cat build/contracts.txt; exit 1; }
-	$(Q)clang-format --dry-run -Werror $(BPF_SOURCES) $(wildcard tests/workloads/*.c bench/*.c)
+	$(Q)clang-format --dry-run -Werror $(BPF_SOURCES) $(wildcard tests/workloads/*.c tests/kernels/*.c bench/*.c)
 
 wheel: setup bpf
 	@echo "  WHEEL    dist/"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,9 +12,8 @@ from hopscope.agent.probes import Choice, choose
 from hopscope.libbpf import LibbpfError
 from tests.conftest import need_root
 from tests.kernel.counting import TABLE, Counting
+from tests.kernel.ways import compiled
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "tests" / "workloads"
 RUNGS = ("L1", "L2", "L3", "L4")
 
 
@@ -51,17 +47,7 @@ def kernel(rung: Choice) -> Iterator[Counting]:
 @pytest.fixture(scope="session")
 def ways() -> Path:
     """The workload, compiled when it is older than its sources."""
-    program = ROOT / "build" / "ways"
-    sources = sorted(SOURCES.glob("*.c"))
-    newest = max(path.stat().st_mtime for path in (*sources, SOURCES / "ways.h"))
-    if not program.exists() or program.stat().st_mtime < newest:
-        compiler = shutil.which("gcc") or pytest.fail("gcc is missing: apt-get install gcc libc6-dev")
-        program.parent.mkdir(exist_ok=True)
-        made = program.with_suffix(f".{os.getpid()}")
-        flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
-        subprocess.run([compiler, *flags, "-o", made, *sources], check=True)
-        made.rename(program)
-    return program
+    return compiled()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

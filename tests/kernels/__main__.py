@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.kernel.ways import compiled
 from tests.kernels import instructions, table
 from tests.kernels.boot import Run, run
 from tests.kernels.packages import BUILD, REPOSITORY, SUITES, Kernel, KernelsError, kernel
@@ -31,6 +32,7 @@ class Findings:
 def main() -> int:
     """Exit status 0 when everything held on every kernel."""
     options = _options()
+    compiled()  # a guest would take a minute for it
     findings = Findings()
     for series in options.series:
         _one(series, options, findings)
