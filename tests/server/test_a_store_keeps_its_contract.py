@@ -110,6 +110,15 @@ def test_seconds_are_forgotten_in_time(store: Store) -> None:
     assert int(kept["metric_1m"]) >= 7 * 24 and int(kept["metric_1h"]) >= 180 * 24 and int(kept["edge"]) >= 180 * 24
 
 
+def test_a_name_not_heard_for_long_is_forgotten_beside_one_that_is(store: Store) -> None:
+    prepare(store, 24)
+    for number, last in ((1, SECOND - 400 * 86400), (2, SECOND)):
+        columns = (Column("id", "UInt64", [number]), Column("last", "DateTime", [last]))
+        store.insert(Insert("process", columns, 1), f"process-{number}")
+    store.command("OPTIMIZE TABLE hopscope.process FINAL")
+    assert [row["id"] for row in store.query("SELECT id FROM hopscope.process")] == [2]
+
+
 def test_a_directory_has_one_owner(store: Store, tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from hopscope.server.storage.embedded import Embedded\n"
     hold = code + "held = Embedded(Path(sys.argv[1])); print('open', flush=True); input()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -108,6 +109,28 @@ def test_a_new_store_is_told_everything_anew(make_server: Callable[..., Server])
     reporter.close()
     answer = second.ask(EDGES, window=window(start, 3))["edges"]
     assert len(answer["edges"]) == 3 and answer["completeness"][0]["host"] == HOST
+
+
+def test_a_batch_that_is_refused_for_good_is_a_gap_and_holds_up_nothing(server: Server) -> None:
+    start = int(time.time()) - 300
+    reporter = Reporter(AgentSettings(server=f"unix:{server.socket}"))
+    good = profile(start)
+    edge = good.edges[0]
+    bad = dataclasses.replace(profile(start + 1), edges=(dataclasses.replace(edge, protocol="x" * 10_000),))
+    for given in (good, bad, profile(start + 2), profile(start + 3)):
+        reporter.report(given)
+        settle(reporter)
+    state = reporter.delivery()
+    reporter.close()
+    assert (state.acknowledged, state.refused, state.dropped) == (3, 1, 1)
+    answer = server.ask(EDGES, window=window(start, 4))["edges"]
+    (seen,) = answer["completeness"]
+    assert seen["secondsRecorded"] == 3
+    assert seen["gaps"] == [
+        {"from": text(start + 1), "seconds": 1, "batches": 1, "cause": "the server refused the batch"}
+    ]
+    stored = merge.profiles([good, profile(start + 2), profile(start + 3)])
+    assert answered(answer["edges"]) == expected(stored, UNSUPPORTED)
 
 
 def test_a_queue_accounts_for_each_batch() -> None:

@@ -123,7 +123,9 @@ def _table(
     store.command(
         f"CREATE TABLE IF NOT EXISTS {DATABASE}.{name} ({columns}) ENGINE = {engine} {by}ORDER BY ({order})"
         f" TTL {time} + INTERVAL {hours} HOUR SETTINGS non_replicated_deduplication_window = {TOKEN_WINDOW},"
-        # Whole parts are dropped, not rewritten; replaced ones go after a minute, not after eight.
-        " ttl_only_drop_parts = 1, old_parts_lifetime = 60, fsync_after_insert = 1, fsync_part_directory = 1"
+        # With partitions whole parts grow old and are dropped; without, old rows lie beside new ones and are rewritten.
+        # Replaced parts go after a minute, not after eight.
+        f" ttl_only_drop_parts = {int(bool(partition))}, old_parts_lifetime = 60, fsync_after_insert = 1,"
+        " fsync_part_directory = 1"
     )
     store.command(f"ALTER TABLE {DATABASE}.{name} MODIFY TTL {time} + INTERVAL {hours} HOUR")
