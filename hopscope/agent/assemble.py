@@ -73,7 +73,7 @@ class Assembly:
         """All edges, or those on which something happened or a gauge moved since the window before."""
         self._absent = {name for name, probe in probes.items() if probe.rung is None and "." not in name}
         lines = [line for line in self._recorder.ledger if not changed_only or self._has_changed(line)]
-        seconds = round(self._now - self._start.time, 6)
+        seconds = round(max(0.0, self._now - self._start.time), 6)
         return model.Profile(
             self._recorder.processes.host,
             model.Window(datetime.fromtimestamp(self._start.time, UTC).isoformat(), seconds),

@@ -203,6 +203,7 @@ class Watch:
             if self._closed or self._recorder is None:
                 return due
             self._set_timers(time.monotonic())
+            due = min(due, int(time.time()) + 1.0)  # the clock may have been set back
             if time.time() >= due:
                 self._tick()
                 due = int(time.time()) + 1.0
