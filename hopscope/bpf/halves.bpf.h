@@ -4,6 +4,7 @@
 #define HOPSCOPE_HALVES_BPF_H
 
 #include "tables.bpf.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 static __always_inline bool is_loopback(const __u8 *address)
@@ -50,6 +51,7 @@ static __always_inline __u32 row_of(const struct connection *c, __u32 tgid, __u3
 
 static __always_inline void claim_for(struct slot *s, struct connection *c, __u32 tgid)
 {
+	struct task_struct *leader;
 	__u32 peer_tgid = 0;
 
 	if (c->peer_generation) {
@@ -58,7 +60,9 @@ static __always_inline void claim_for(struct slot *s, struct connection *c, __u3
 		if (peer && peer->generation == c->peer_generation)
 			peer_tgid = peer->tgid;
 	}
-	bpf_get_current_comm(c->comm, COMM_SIZE);
+	/* Threads have names of their own; the process is called as its first one. */
+	leader = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), group_leader);
+	bpf_core_read(c->comm, COMM_SIZE, &leader->comm);
 	c->cgroup = bpf_get_current_cgroup_id();
 	s->row = row_of(c, tgid, peer_tgid);
 	s->tgid = tgid;

@@ -107,6 +107,7 @@ int prime(struct bpf_iter__task_file *ctx)
 	if (index < 0 || !c)
 		return 0;
 	c->cgroup = 0; /* current is the agent */
+	task = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(c->comm, COMM_SIZE, &task->comm);
 	return 0;
 }
