@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hopscope.demo import DemoError, folder, supervisor
-from hopscope.demo.topology import RUN, Options
+from hopscope.demo.topology import Options
 
 
 def up(options: Options, say: Callable[[str, float], None]) -> dict[str, Any]:
@@ -33,14 +33,15 @@ def up(options: Options, say: Callable[[str, float], None]) -> dict[str, Any]:
     except KeyboardInterrupt:
         folder.end()
         raise
-    raise DemoError(f"the demo ended before it was up; see {RUN.with_suffix('.log')}")
+    raise DemoError("the demo ended before it was up")
 
 
 def _hold(options: Options, writer: int) -> int:
     os.setsid()
+    os.chdir("/")
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
 
     def tell(**what: Any) -> None:
         try:
@@ -52,6 +53,8 @@ def _hold(options: Options, writer: int) -> int:
     def ready(published: dict[str, Any]) -> None:
         tell(ready=published)
         os.close(writer)
+        # Until here the terminal hears of what nobody expected.
+        os.dup2(nothing, 2)
 
     try:
         supervisor.run(options, lambda step, seconds: tell(step=step, seconds=seconds), ready)

