@@ -103,6 +103,13 @@ class Connection:
         return address, port, self.netns if is_loopback(address) else 0
 
 
+def _likeness(one: Connection, other: Connection) -> int:
+    """How well two ends fit: the address, the ports, the namespace. REDIRECT changes the first two or the second."""
+    client, server = (one, other) if one.role == CLIENT else (other, one)
+    mirrored = server.local_port == client.remote_port
+    return 4 * (client.remote == server.local) + 2 * mirrored + (client.netns == server.netns)
+
+
 class Connections:
     """All connections that are open, and those that closed in the last tick."""
 
@@ -164,22 +171,33 @@ class Connections:
         return found
 
     def partner(self, connection: Connection) -> Connection | None:
-        """The other end if it is on this host: as the kernel paired it, else by the initiator's address."""
+        """The other end if it is on this host: as the kernel paired it, else by the initiator's address.
+
+        One address and port may be the initiator's of several connections that go to different places, for example an
+        application's and its sidecar's. An end that is another's, or fits another better, is not taken.
+        """
         if connection.peer is not None:
             paired = self._named.get(connection.peer)
             if paired is not None:
                 return paired
-        wanted = SERVER if connection.role == CLIENT else CLIENT
+        ends = self._by_initiator.get(connection.initiator, ())
+        rivals = [rival for rival in ends if rival.role == connection.role and rival.sk != connection.sk]
         found, best = None, -1
-        for other in self._by_initiator.get(connection.initiator, ()):
-            if other.role != wanted:
+        for other in ends:
+            if (
+                other.role not in (CLIENT, SERVER)
+                or other.role == connection.role
+                or self._is_anothers(other, connection)
+            ):
                 continue
-            # Private networks on one host may use the same addresses: the same port, then the same namespace decide.
-            mirrored = other.local_port == connection.remote_port and other.remote_port == connection.local_port
-            likeness = 2 * mirrored + (other.netns == connection.netns)
-            if likeness >= best:
+            likeness = _likeness(connection, other)
+            if likeness >= best and not any(_likeness(rival, other) > likeness for rival in rivals):
                 found, best = other, likeness
         return found
+
+    def _is_anothers(self, other: Connection, connection: Connection) -> bool:
+        paired = self._named.get(other.peer) if other.peer is not None else None
+        return paired is not None and paired.sk != connection.sk
 
     def sharing(self, connection: Connection) -> list[Connection]:
         """All users of the same socket, this one among them."""

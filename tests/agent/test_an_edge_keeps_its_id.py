@@ -177,3 +177,17 @@ def test_the_order_of_arrival_does_not_matter() -> None:
         book = ledger()
         ids |= {line.id for line in settle(book, *copies(*order))}
     assert len(ids) == 1
+
+
+def test_one_port_of_an_application_and_of_its_sidecar() -> None:
+    # The kernel gives a local port to two connections that go to different places.
+    app = end(1, CLIENT, "10.0.0.1", 5000, "10.96.0.1", 80)
+    sidecar_accepts = end(2, SERVER, "127.0.0.1", 15001, "10.0.0.1", 5000)
+    sidecar = end(2, CLIENT, "10.0.0.1", 5000, "10.0.0.2", 80)
+    far = end(3, SERVER, "10.0.0.2", 15006, "10.0.0.1", 5000, netns=2)
+    for order in orders((app, sidecar_accepts, sidecar, far)):
+        book = ledger()
+        here = [replace(one, sk=one.index) for one in order]
+        settle(book, *here)
+        pairs = {line.dialed: (line.client, line.server) for one in here if (line := book.line_of(one))}
+        assert pairs == {"10.96.0.1:80": (GROUPS[1], GROUPS[2]), "10.0.0.2:80": (GROUPS[2], GROUPS[3])}
