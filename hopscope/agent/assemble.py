@@ -52,7 +52,7 @@ def losses(recorder: Recorder) -> dict[str, int]:
         **recorder.kernel.lost(),
         "times_without_edge": recorder.rows.unattributed,
         "connections_without_process": recorder.without_owner,
-        "drops_without_edge": recorder.unknown_drops,
+        "drops_without_edge": recorder.unknown_drops + recorder.strays.unknown,
         "peers_aggregated": recorder.ledger.peers.aggregated,
     }
 

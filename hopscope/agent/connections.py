@@ -5,7 +5,7 @@ Law: the initiator's address and port name a connection at both of its ends, wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -212,12 +212,17 @@ class Connections:
             self._remove(self._by_port, (connection.netns, connection.local_port), connection)
         self._leaving.append(connection)
 
-    def forget_left(self) -> None:
-        """Once a tick: drops those that closed before the last one."""
+    def opened_by(self) -> Mapping[tuple[bytes, int, int], list[Connection]]:
+        """The known ends by who opened the connection: address, port, namespace of a loopback address."""
+        return self._by_initiator
+
+    def forget_left(self) -> list[Connection]:
+        """Once a tick: drops those that closed before the last one, and returns them."""
         for connection in self._left:
             self._named.pop((connection.index, connection.generation), None)
             self._unlist(connection)
-        self._left, self._leaving = self._leaving, []
+        gone, self._left, self._leaving = self._left, self._leaving, []
+        return gone
 
     def _unlist(self, connection: Connection) -> None:
         self._remove(self._by_initiator, connection.initiator, connection)

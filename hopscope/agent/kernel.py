@@ -12,6 +12,7 @@ from hopscope.agent import AgentError
 from hopscope.agent.connections import FLAGS, ROLES
 from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
+from hopscope.agent.strays import Stray
 from hopscope.agent.tables import RESERVED, Rows, Slots
 from hopscope.libbpf import Link, Object, RingBuffer, btf_enum, missed
 
@@ -63,6 +64,7 @@ class Kernel:
                 "exec_record",
                 "process_record",
                 "hello_record",
+                "stray_key",
             )
         }
         self.kinds = {number: name for name, number in layouts.enum("record_kind").items()}
@@ -157,12 +159,31 @@ class Kernel:
 
     def drops(self) -> Iterator[tuple[int, int, str, int]]:
         """Drops since the last call: slot, generation, reason, packets."""
-        drops = self._object.maps["drops"]
-        for key, value in list(drops.items()):
-            drops.delete(key)
+        for key, packets in self._taken("drops"):
             index, generation, reason = (int.from_bytes(key[at : at + 4], "little") for at in (0, 4, 8))
-            name = self._reasons.get(reason, str(reason)).removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
-            yield index, generation, name, int.from_bytes(value, "little")
+            yield index, generation, self._reason(reason), packets
+
+    def strays(self) -> Iterator[Stray]:
+        """Drops since the last call of packets that had no socket of ours."""
+        for raw, packets in self._taken("strays"):
+            key = np.frombuffer(raw, self.layouts["stray_key"], 1)[0]
+            yield Stray(
+                (key["source"].tobytes(), int(key["source_port"])),
+                (key["destination"].tobytes(), int(key["destination_port"])),
+                int(key["netns"]),
+                self._reason(int(key["reason"])),
+                packets,
+            )
+
+    def _taken(self, name: str) -> Iterator[tuple[bytes, int]]:
+        counts = self._object.maps[name]
+        for key, _ in list(counts.items()):
+            if (value := counts.take(key)) is not None:
+                yield key, int.from_bytes(value, "little")
+
+    def _reason(self, number: int) -> str:
+        name = self._reasons.get(number, str(number))
+        return name.removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
 
     def finished(self) -> npt.NDArray[np.intp]:
         """Slots of closed connections for which the ring had no room; `free_slots` them when they are read."""

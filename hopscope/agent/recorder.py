@@ -32,11 +32,12 @@ from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
 from hopscope.agent.protocols.tls import client_hello
 from hopscope.agent.rows import HistogramRows
 from hopscope.agent.sharing import Shared
+from hopscope.agent.strays import Strays
 from hopscope.agent.tables import Moves
 from hopscope.agent.truths import TcpTruths, book_last
 
-TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed"))
-"""Drop reasons that lose nothing: what was read or came twice is thrown away."""
+TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed", "no_socket"))
+"""Drop reasons that lose nothing: what was read, came twice or finds nobody is thrown away."""
 RETIRE_EVERY, KEEP_IDLE = 10, 60
 """Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
 NO_SLOT = 0xFFFFFFFF
@@ -58,6 +59,7 @@ class Recorder:
         self.ledger = Ledger(self.connections, self._owner_of, dialed_port)
         self.books = Books()
         self.listeners = Listeners()
+        self.strays = Strays()
         self.rows = HistogramRows(kernel, self.books)
         self.truths = TcpTruths(kernel.layouts["truths"], kernel.count)
         self.side = np.full(kernel.count, -1, np.int64)
@@ -94,7 +96,7 @@ class Recorder:
         self.rows.book()
         self._book_drops()
         self.listeners.look(self.connections.listeners.values(), self.kernel.slots.cold, self.ledger.owner)
-        self.connections.forget_left()
+        self.strays.remember(self.connections.forget_left(), self.ledger.tick)
         self.processes.forget()
         if self.ledger.tick % RETIRE_EVERY == 0:
             self._retire()
@@ -364,13 +366,17 @@ class Recorder:
             index, generation, reason, packets = drop
             connection = self.connections.get(index, generation)
             if connection is not None and connection.side >= 0:
-                name = f"tidy_up.{reason}" if reason in TIDY_UP else reason
-                self.books.reason(connection.side, "drop", name, packets)
+                self._book_drop(connection.side, reason, packets)
             elif fresh:
                 # It came and went while we read; its closing record is for the next tick.
                 self._early.append(drop)
             elif connection is None:
                 self.unknown_drops += packets
+        for side, stray in self.strays.find(self.kernel.strays(), self.connections.opened_by(), self.ledger.tick):
+            self._book_drop(side, stray.reason, stray.packets)
+
+    def _book_drop(self, side: int, reason: str, packets: int) -> None:
+        self.books.reason(side, "drop", f"tidy_up.{reason}" if reason in TIDY_UP else reason, packets)
 
     def _retire(self) -> None:
         oldest = min(self.books.oldest(), self.ledger.tick - KEEP_IDLE)

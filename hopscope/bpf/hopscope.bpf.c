@@ -14,6 +14,7 @@ union crossing {
 	struct exec_record exec;
 	struct hello_record hello;
 	struct drop_key drop;
+	struct stray_key stray;
 	enum record_kind kind;
 	enum protocol protocol;
 	enum role role;

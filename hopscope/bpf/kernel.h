@@ -169,8 +169,16 @@ struct msghdr {
 	unsigned int msg_flags;
 };
 
+struct net_device {
+	possible_net_t nd_net;
+};
+
 struct sk_buff {
 	struct sock *sk;
+	struct net_device *dev;
+	__be16 protocol;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 struct bpf_iter_meta {

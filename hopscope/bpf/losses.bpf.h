@@ -64,36 +64,83 @@ static __always_inline bool is_full(__u64 sk)
 	return state != TCP_TIME_WAIT && state != TCP_NEW_SYN_RECV;
 }
 
-/* For the sending socket if the packet has one, else for the receiving one. */
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+
+/* Addresses and ports of a TCP packet, from its headers (RFC 791 section 3.1, RFC 8200 section 3). */
+static __always_inline bool read_headers(struct stray_key *key, struct sk_buff *skb)
+{
+	__u16 protocol = bpf_ntohs(BPF_CORE_READ(skb, protocol));
+	unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header), *tcp;
+	__u8 header[40] = {};
+	__be16 ports[2] = {};
+
+	if (protocol != ETH_P_IP && protocol != ETH_P_IPV6)
+		return false;
+	if (bpf_probe_read_kernel(header, protocol == ETH_P_IP ? 20 : 40, ip))
+		return false;
+	if (protocol == ETH_P_IP) {
+		if (header[0] >> 4 != 4 || header[9] != IPPROTO_TCP)
+			return false;
+		key->source[10] = key->source[11] = key->destination[10] = key->destination[11] = 0xff;
+		__builtin_memcpy(key->source + 12, header + 12, 4);
+		__builtin_memcpy(key->destination + 12, header + 16, 4);
+		tcp = ip + (header[0] & 15) * 4;
+	} else {
+		if (header[0] >> 4 != 6 || header[6] != IPPROTO_TCP)
+			return false;
+		__builtin_memcpy(key->source, header + 8, 16);
+		__builtin_memcpy(key->destination, header + 24, 16);
+		tcp = ip + 40;
+	}
+	if (bpf_probe_read_kernel(ports, sizeof(ports), tcp))
+		return false;
+	key->source_port = bpf_ntohs(ports[0]);
+	key->destination_port = bpf_ntohs(ports[1]);
+	key->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	return true;
+}
+
+static __always_inline int count_drop(void *map, const void *key)
+{
+	__u64 *count = bpf_map_lookup_elem(map, key), one = 1;
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else if (bpf_map_update_elem(map, key, &one, BPF_NOEXIST))
+		__sync_fetch_and_add(&lost_drops, 1);
+	return 0;
+}
+
+static __noinline int strays_away(struct sk_buff *skb, __u32 reason)
+{
+	struct stray_key key = {.reason = reason};
+
+	return trace_all && skb && read_headers(&key, skb) ? count_drop(&strays, &key) : 0;
+}
+
+/* For the sending socket if the packet has one, else for the receiving one; else user space finds out by the headers.
+ */
 SEC("raw_tp/kfree_skb")
 int on_drop(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct drop_key key = {.slot = NO_SLOT};
-	__u64 *count, one = 1, sk;
+	struct sk_buff *skb = (struct sk_buff *)ctx->args[0];
+	__u64 sk = (__u64)BPF_CORE_READ(skb, sk);
+	struct drop_key key = {};
 	struct slot *s;
 	long index;
 
-	sk = (__u64)BPF_CORE_READ((struct sk_buff *)ctx->args[0], sk);
-	if (kfree_skb_args >= 4 && (!sk || !is_full(sk)))
-		sk = ctx->args[3];
-	if (!sk)
-		return 0;
-	index = find(sk, 0);
-	if (index < 0)
-		return 0;
-	s = slot_at(index);
-	if (!s)
-		return 0;
-	key.slot = index;
-	key.generation = s->generation;
 	if (kfree_skb_args >= 3)
 		key.reason = ctx->args[2];
-	count = bpf_map_lookup_elem(&drops, &key);
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	else if (bpf_map_update_elem(&drops, &key, &one, BPF_NOEXIST))
-		__sync_fetch_and_add(&lost_drops, 1);
-	return 0;
+	if (kfree_skb_args >= 4 && (!sk || !is_full(sk)))
+		sk = ctx->args[3];
+	index = sk ? find(sk, 0) : -1;
+	s = slot_at(index);
+	if (index < 0 || !s)
+		return strays_away(skb, key.reason);
+	key.slot = index;
+	key.generation = s->generation;
+	return count_drop(&drops, &key);
 }
 
 #endif

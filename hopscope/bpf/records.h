@@ -132,11 +132,21 @@ struct row_key {
 };
 
 struct drop_key {
-	__u32 slot; /* NO_SLOT: no traced socket */
+	__u32 slot;
 	__u32 generation;
 	__u32 reason;
 };
 #define NO_SLOT 0xffffffff
+
+/* A dropped packet without a socket of ours, by what its headers say: a SYN, one to a connection that has ended. */
+struct stray_key {
+	__u8 source[16];
+	__u8 destination[16];
+	__u16 source_port;
+	__u16 destination_port;
+	__u32 netns;
+	__u32 reason;
+};
 
 struct initiator_key {
 	__u8 address[16];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -73,6 +74,20 @@ class Map:
         """Takes the oldest value out of a queue; None when it is empty."""
         value = ctypes.create_string_buffer(self.value_size)
         return None if library().bpf_map_lookup_and_delete_elem(self.fd, None, value) else value.raw
+
+    def take(self, key: bytes) -> bytes | None:
+        """Removes a key of a hash and returns its value, so that nothing is added in between; None if it is gone.
+
+        Kernels before 5.14 (commit 3e87f192b405) have no such step: what is added between its two is lost there.
+        """
+        value = ctypes.create_string_buffer(self.value_size)
+        if not library().bpf_map_lookup_and_delete_elem(self.fd, key, value):
+            return value.raw
+        if ctypes.get_errno() == errno.ENOENT:
+            return None
+        found = self.lookup(key)
+        self.delete(key)
+        return found
 
     def delete(self, key: bytes) -> None:
         """Removes a key; one that is gone already is fine."""
