@@ -23,6 +23,9 @@ def run(settings: AgentSettings) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Blocked before there are threads, so that each inherits it and the signal waits for us.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    for number in _ENDS:
+        # numpy's threads are older and inherit nothing: a second signal would reach one and end us in mid-ending.
+        signal.signal(number, _already_ending)
     threading.excepthook = _end_with_thread
     with listening(settings.socket) as listener, Watch(settings) as watch:
         local = LocalSocket(watch, listener)
@@ -51,6 +54,10 @@ def reporting(watch: Watch, settings: AgentSettings) -> Iterator[None]:
     finally:
         unsubscribe()
         reporter.close()
+
+
+def _already_ending(*_: object) -> None:
+    """One signal ends the agent; what comes after it changes nothing."""
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:

@@ -91,6 +91,8 @@ class Reporter:
     def close(self, seconds: float = 2.0) -> None:
         """Sends for at most `seconds` what still waits, then ends; twice is harmless."""
         with self._changed:
+            # A server that was away a moment ago is not worth a long goodbye.
+            seconds = seconds if self._reachable else min(seconds, FIRST_WAIT)
             self._closing_at = time.monotonic() + seconds
             self._changed.notify()
         self._thread.join(seconds)
