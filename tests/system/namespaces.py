@@ -6,13 +6,12 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-WORKLOADS = Path(__file__).parent / "workloads"
+from tests.system.running import Workload
+
 _numbers = itertools.count()
 
 
@@ -71,13 +70,11 @@ def namespaces() -> Iterator[tuple[Namespace, Namespace]]:
 
 
 class Endpoint:
-    """workloads/endpoint.py as a process of its own, maybe in a namespace."""
+    """workloads/endpoint.py, maybe in a namespace."""
 
-    def __init__(self, inside: Namespace | None = None, name: str = "endpoint") -> None:
-        prefix = ["ip", "netns", "exec", inside.name] if inside else []
-        command = [*prefix, sys.executable, str(WORKLOADS / f"{name}.py")]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self._process.pid
+    def __init__(self, inside: Namespace | None = None) -> None:
+        self._workload = Workload("endpoint", inside=inside.name if inside else None)
+        self.pid = self._workload.pid
 
     def do(self, *words: object) -> Any:
         """One command, its answer."""
@@ -86,24 +83,15 @@ class Endpoint:
 
     def begin(self, *words: object) -> None:
         """One command, without waiting."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, words)) + "\n")
-        self._process.stdin.flush()
+        self._workload.say(" ".join(map(str, words)))
 
     def answer(self) -> Any:
         """The answer to what `begin` said."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"the endpoint ended with {self._process.wait()}"
-        return json.loads(line)
+        return self._workload.hear()
 
     def end(self) -> None:
         """Lets it exit."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        self._workload.finish()
 
 
 @contextmanager
