@@ -15,10 +15,12 @@ class Sliding:
 
     def __init__(self) -> None:
         self._parts: deque[Profile] = deque()
+        self._known: tuple[float, Profile] | None = None
 
     def add(self, profile: Profile) -> None:
         """Takes in the next one."""
         self._parts.append(profile)
+        self._known = None
         while len(self._parts) > 1 and sum(part.window.seconds for part in self._parts) > MINUTE:
             self._parts.popleft()
 
@@ -30,6 +32,8 @@ class Sliding:
 
     def last(self, seconds: float) -> Profile | None:
         """One profile of the last seconds; None while there is nothing."""
+        if self._known is not None and self._known[0] == seconds:
+            return self._known[1]
         parts: list[Profile] = []
         passed = 0.0
         for part in reversed(self._parts):
@@ -37,7 +41,10 @@ class Sliding:
                 break
             parts.insert(0, part)
             passed += part.window.seconds
-        return merge.profiles(parts) if parts else None
+        if not parts:
+            return None
+        self._known = seconds, merge.profiles(parts)
+        return self._known[1]
 
     def edge(self, key: str) -> tuple[Edge | None, float, list[tuple[Edge | None, float]]]:
         """An edge over the whole minute, the seconds of that, and the edge of each part with its seconds."""

@@ -55,8 +55,8 @@ def percentile(histogram: Iterable[Triple], share: float) -> float | None:
 
 def merge(first: Iterable[Triple], second: Iterable[Triple]) -> tuple[Triple, ...]:
     """Both histograms in one."""
-    counts: dict[tuple[int, int], int] = {}
-    for part in (first, second):
-        for low, high, count in part:
-            counts[low, high] = counts.get((low, high), 0) + count
-    return tuple((low, high, count) for (low, high), count in sorted(counts.items()))
+    joined = {triple[0]: triple for triple in first}  # a bucket's lower bound names it
+    for triple in second:
+        low, high, count = triple
+        joined[low] = (low, high, joined[low][2] + count) if low in joined else triple
+    return tuple(sorted(joined.values()))

@@ -153,6 +153,8 @@ class Profile:
             raise ValueError(f"the profile is damaged: {error}") from error
 
 
+_SHALLOW = ("id", "client", "server", "transport", "protocol", "security", "label", "connections")
+_PARTS = ("bytes", "time_ns", "call_ns", "queue_ns", "timed")
 _NULLABLE = {"id", "process", "service", "instance", "container", "client_side", "server_side", "rung", "hook"}
 
 
@@ -168,12 +170,30 @@ def _plain(thing: Any) -> Any:
 
 
 def _edge(edge: Edge) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(edge)
-    if not plain["own"]:
-        del plain["own"]
-    for name in ("client_side", "server_side"):
-        if plain[name] is not None:
-            plain[name] = {**plain[name]["metrics"], "tcp": plain[name]["tcp"]}
+    plain = {name: _plain(getattr(edge, name)) for name in _SHALLOW}
+    plain |= {"client_side": _side(edge.client_side), "server_side": _side(edge.server_side)}
+    if edge.tls is not None:
+        plain["tls"] = _plain(edge.tls)
+    return {**plain, "own": True} if edge.own else plain
+
+
+def _side(side: Side | None) -> dict[str, Any] | None:
+    if side is None:
+        return None
+    return {**{name: _value(value) for name, value in side.metrics.items()}, "tcp": dict(side.tcp)}
+
+
+def _value(value: Value) -> dict[str, Any]:
+    # Written out: nine tenths of a profile are values, and the agent answers one a second.
+    plain: dict[str, Any] = {"count": value.count}
+    for name in _PARTS:
+        part = getattr(value, name)
+        if part is not None:
+            plain[name] = part
+    if value.histogram is not None:
+        plain["histogram"] = [list(triple) for triple in value.histogram]
+    if value.reasons is not None:
+        plain["reasons"] = dict(value.reasons)
     return plain
 
 
