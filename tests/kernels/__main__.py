@@ -25,6 +25,7 @@ class Findings:
 
     versions: dict[str, str] = field(default_factory=dict)
     results: list[table.Result] = field(default_factory=list)
+    ways: list[table.Way] = field(default_factory=list)
     figures: dict[str, instructions.Figures] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -45,8 +46,9 @@ def main() -> int:
     for series, figures in findings.figures.items():
         findings.failures += instructions.regressions(series, figures, instructions.baseline().get(series))
     print("\n".join(f"FAILED {failure}" for failure in findings.failures))
-    if set(findings.figures) == set(SUITES) and not options.pytest:
-        PAGE.write_text(table.page(findings.results, findings.versions, instructions.markdown(findings.figures)))
+    if set(findings.figures) == set(SUITES) == {result.kernel for result in findings.results} and not options.pytest:
+        counted = instructions.markdown(findings.figures)
+        PAGE.write_text(table.page(findings.results, findings.ways, findings.versions, counted))
     return 1 if findings.failures else 0
 
 
@@ -73,6 +75,7 @@ def _one(series: str, options: argparse.Namespace, findings: Findings) -> None:
             results = table.read(series, outcome.results / "tests.jsonl")
             failed = [result for result in results if result.outcome == "failed"]
             findings.results += results
+            findings.ways += table.ways(series, outcome.results / "tests.jsonl")
             findings.failures += [f"{series} {result.rung or ''} {result.test}: {result.reason}" for result in failed]
             progress.end(outcome.failure or f"{len(results)} tests, {len(failed)} failed")
             _report(series, outcome, findings)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,37 @@ class Result:
     seconds: float
 
 
-def read(kernel: str, ledger: Path) -> list[Result]:
-    """A guest's ledger as far as the guest got: a line that a panic cut off is not a result."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of moving bytes on one rung: what held for bytes, calls and times, each with the reason where not all."""
+
+    kernel: str
+    rung: str
+    name: str
+    cells: Sequence[tuple[str, str]]
+
+
+def _entries(ledger: Path) -> list[dict[str, Any]]:
+    """As far as the guest got: a line that a panic cut off is not a result."""
     if not ledger.exists():
         return []
     *lines, _cut = ledger.read_text().split("\n")
-    entries = [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines]
+
+
+def ways(kernel: str, ledger: Path) -> list[Way]:
+    """What a guest's tests say of each way of moving bytes."""
+    return [
+        Way(kernel, rung, way, [(held, reason) for held, reason in cells])
+        for entry in _entries(ledger)
+        for way, rung, cells in entry["ways"]
+    ]
+
+
+def read(kernel: str, ledger: Path) -> list[Result]:
+    """The tests in a guest's ledger."""
     names = ("question", "test", "rung", "outcome", "reason", "seconds")
-    return [Result(kernel, *(entry[name] for name in names)) for entry in entries]
+    return [Result(kernel, *(entry[name] for name in names)) for entry in _entries(ledger)]
 
 
 def verdict(results: Sequence[Result]) -> str:
@@ -104,8 +128,32 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def page(results: Sequence[Result], kernels: Mapping[str, str], instructions: str) -> str:
-    """docs/kernels.md. `kernels`: package version by series; `instructions`: the table of what the programs cost."""
+def way_rows(found: Sequence[Way], kernels: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+    """A table of ways by kernel and rung, and the reasons that its cells number."""
+    heads = sorted({(way.kernel, way.rung) for way in found}, key=lambda head: (kernels.index(head[0]), head[1]))
+    by_place = {(way.name, way.kernel, way.rung): way for way in found}
+    reasons: list[str] = []
+    lines = [["", *(f"{kernel} {rung}" for kernel, rung in heads)]]
+    for name in dict.fromkeys(way.name for way in found):
+        line = [name]
+        for place in heads:
+            way = by_place.get((name, *place))
+            cell = ["exact" if way else ""]
+            for what, (held, reason) in zip(("bytes", "calls", "times"), way.cells if way else (), strict=False):
+                if held != "exact":
+                    if reason not in reasons:
+                        reasons.append(reason)
+                    cell.append(f"{what}: {held} [{reasons.index(reason) + 1}]")
+            line.append("; ".join(cell[1:] or cell))
+        lines.append(line)
+    return lines, reasons
+
+
+def page(results: Sequence[Result], found: Sequence[Way], kernels: Mapping[str, str], instructions: str) -> str:
+    """docs/kernels.md.
+
+    `found`: the ways of moving bytes; `kernels`: package version by series; `instructions`: the table of costs.
+    """
     parts = [
         "# What holds on which kernel",
         "<!-- Made by `make kernels`. -->",
@@ -116,8 +164,16 @@ def page(results: Sequence[Result], kernels: Mapping[str, str], instructions: st
         "Kernels: " + ", ".join(f"{name} (Debian {version})" for name, version in kernels.items()) + ".",
         markdown(rows(results, list(kernels))),
     ]
-    if found := notes(results):
-        parts.append("## What does not hold, and why\n\n" + "\n".join(f"* {note}" for note in found))
+    if why := notes(results):
+        parts.append("## What does not hold, and why\n\n" + "\n".join(f"* {note}" for note in why))
+    lines, reasons = way_rows(found, list(kernels))
+    parts += [
+        "## Each way of moving bytes",
+        "Bytes are exact in each. *exact*: calls and times too. Where a hook cannot see a call the cell says so, "
+        "and the number leads to the cause.",
+        markdown(lines),
+        "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1)),
+    ]
     parts += [
         "## What it costs in instructions",
         "Instructions that the programs add to one `send` and `recv` of 64 bytes on loopback, and to `getppid`, "

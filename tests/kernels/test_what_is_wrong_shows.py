@@ -38,10 +38,15 @@ def test_each_reason_stands_beside_where_it_applies() -> None:
 
 
 def test_a_ledger_that_a_panic_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    entry = {"question": EXACT, "test": "test_send", "rung": None, "outcome": "passed", "reason": "", "seconds": 1.0}
+    entry: dict[str, object] = {"question": EXACT, "test": "test_send", "rung": None}
+    entry |= {"outcome": "passed", "reason": "", "seconds": 1.0}
+    entry["ways"] = [["send", "L1", [["exact", ""], ["no reads", "no hook"], ["exact", ""]]]]
     (tmp_path / "tests.jsonl").write_text(json.dumps(entry) + "\n" + json.dumps(entry)[:30])
     assert len(table.read("6.1", tmp_path / "tests.jsonl")) == 1
     assert table.read("6.1", tmp_path / "absent") == []
+    lines, reasons = table.way_rows(table.ways("6.1", tmp_path / "tests.jsonl"), ["6.1"])
+    assert lines == [["", "6.1 L1"], ["send", "calls: no reads [1]"]]
+    assert reasons == ["no hook"]
 
 
 def test_six_percent_more_instructions_are_a_regression_and_four_are_none() -> None:
