@@ -32,12 +32,10 @@ from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
 from hopscope.agent.protocols.tls import client_hello
 from hopscope.agent.rows import HistogramRows
 from hopscope.agent.sharing import Shared
-from hopscope.agent.strays import Strays
+from hopscope.agent.strays import TIDY_UP, Strays
 from hopscope.agent.tables import Moves
 from hopscope.agent.truths import TcpTruths, book_last
 
-TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed", "no_socket"))
-"""Drop reasons that lose nothing: what was read, came twice or finds nobody is thrown away."""
 RETIRE_EVERY, KEEP_IDLE = 10, 60
 """Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
 NO_SLOT = 0xFFFFFFFF

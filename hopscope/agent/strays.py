@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from hopscope.agent.connections import CLIENT, SERVER, Connection, is_loopback
 
+TIDY_UP = frozenset(("queue_purge", "tcp_old_data", "tcp_old_ack", "tcp_ofomerge", "consumed", "no_socket"))
+"""Drop reasons that lose nothing: what was read, came twice or finds nobody is thrown away."""
 KEEP_TICKS = 32
 """Ticks that a closed connection is remembered for late packets, and that a packet waits for its connection."""
 KEEP = 1024
@@ -55,10 +57,11 @@ class Strays:
             side = self._side(stray, opened_by)
             if side is not None:
                 yield side, stray
+            elif stray.reason in TIDY_UP:
+                continue
             elif tick - since < KEEP_TICKS and len(self._waiting) < KEEP:
                 self._waiting.append((since, stray))
-            elif stray.reason != "no_socket":
-                # Without a socket it is nobody's loss: a port that nobody listens on.
+            else:
                 self.unknown += stray.packets
 
     def _side(self, stray: Stray, opened_by: Mapping[tuple[bytes, int, int], list[Connection]]) -> int | None:
