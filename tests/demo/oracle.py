@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
 Key = tuple[str, str, str, str, str]
 
 
-def demo(*arguments: str) -> str:
-    """What `hopscope demo ...` says; it must succeed."""
-    call = [sys.executable, "-m", "hopscope.cli", "demo", *arguments]
+def demo(*arguments: str, inside: Sequence[str] = ()) -> str:
+    """What `hopscope demo ...` says; it must succeed. `inside`: what to run it by."""
+    call = [*inside, sys.executable, "-m", "hopscope.cli", "demo", *arguments]
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=90)
     assert done.returncode == 0, done.stderr
     return done.stdout

