@@ -21,18 +21,14 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 def run(settings: AgentSettings) -> None:
     """Watches this host until SIGINT or SIGTERM. Raises AgentError when it cannot."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # Blocked before there are threads, so that each inherits it and the signal waits for us.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    for number in _ENDS:
-        # numpy's threads are older and inherit nothing: a second signal would reach one and end us in mid-ending.
-        signal.signal(number, _already_ending)
+    signals = _signals()
     threading.excepthook = _end_with_thread
     with listening(settings.socket) as listener, Watch(settings) as watch:
         local = LocalSocket(watch, listener)
         log.info("watching; top and profile ask at %s; reports go to %s", settings.socket, settings.server or "nobody")
         try:
             with reporting(watch, settings):
-                ended = signal.sigwait(_ENDS)
+                ended = os.read(signals, 1)[0]
         finally:
             local.close()
     log.info("ended by %s", signal.Signals(ended).name)
@@ -56,8 +52,18 @@ def reporting(watch: Watch, settings: AgentSettings) -> Iterator[None]:
         reporter.close()
 
 
-def _already_ending(*_: object) -> None:
-    """One signal ends the agent; what comes after it changes nothing."""
+def _signals() -> int:
+    """A descriptor from which each signal that came is read, a byte each.
+
+    Whichever thread the kernel gives it to, numpy's included, and also one that comes before we are ready for it; what
+    comes after the first changes nothing.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in _ENDS:
+        signal.signal(number, lambda *_: None)
+    return reading
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:

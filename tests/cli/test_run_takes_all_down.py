@@ -103,5 +103,20 @@ def test_a_dead_server_is_said_and_the_agent_goes_on(tmp_path: Path) -> None:
 def test_an_agent_that_cannot_start_is_said(tmp_path: Path) -> None:
     hide = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf; exec "$@"', "sh")
     ended = hopscope("run", "--no-server", "--socket", tmp_path / "agent.sock", before=hide)
-    assert ended.returncode == 1 and not ended.stdout
-    assert "type information" in ended.stderr and "Traceback" not in ended.stderr
+    assert ended.returncode == 1 and not ended.stdout, ended
+    assert "type information" in ended.stderr and "Traceback" not in ended.stderr, ended
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.1, 0.2, 0.3, 0.5])
+def test_a_signal_is_heard_before_the_agent_is_ready(tmp_path: Path, wait: float) -> None:
+    path = tmp_path / "agent.sock"
+    call = [sys.executable, "-m", "hopscope.cli", "agent", "--server", "none", "--socket", str(path)]
+    with subprocess.Popen(call, stderr=subprocess.DEVNULL) as agent:
+        until(path.exists)
+        time.sleep(wait)
+        agent.terminate()
+        try:
+            assert agent.wait(10) == 0
+        finally:
+            agent.kill()
+    assert not path.exists()
