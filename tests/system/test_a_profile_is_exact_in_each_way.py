@@ -1,5 +1,6 @@
 """Do the sums of a profile equal the workload's own count, in each way of moving bytes, whatever the hooks miss?"""
 
+# ruff: noqa: F811 - fixtures come by import
 from __future__ import annotations
 
 import subprocess
@@ -13,6 +14,7 @@ from hopscope.agent.probes import Choice
 from hopscope.agent.watch import Watch
 from hopscope.edges.model import Profile, Side
 from hopscope.settings import AgentSettings
+from tests.kernel.conftest import rung, ways  # noqa: F401 - fixtures
 from tests.kernel.test_each_way_on_each_rung import UNSEEN, WAYS, Ends, ends_of, workload
 
 Four = tuple[int, int, int, int]
