@@ -10,25 +10,33 @@ import numpy.typing as npt
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.processes import Processes
 
+Records = list[tuple[str, bytes]]
 
-def drain(kernel: Kernel, processes: Processes) -> tuple[npt.NDArray[Any], list[Any]]:
-    """Closing records in one array, and the beginnings of TLS handshakes. Processes hear of their own records at once.
 
-    Connections for which the ring had no room when they closed are among the closing records.
-    """
-    layouts, hellos = kernel.layouts, []
-    closed: list[bytes] = []
+def hear(kernel: Kernel, processes: Processes) -> Records:
+    """The ring's records, oldest first. Processes hear of their own at once."""
+    layouts, others = kernel.layouts, []
     for kind, record in kernel.drain():
-        if kind == "RECORD_CLOSED":
-            closed.append(record)
-        elif kind == "RECORD_HELLO":
-            hellos.append(np.frombuffer(record, layouts["hello_record"], 1)[0])
-        elif kind == "RECORD_EXEC":
+        if kind == "RECORD_EXEC":
             processes.observe_exec_record(np.frombuffer(record, layouts["exec_record"], 1)[0])
         elif kind in ("RECORD_FORK", "RECORD_EXIT"):
             process = np.frombuffer(record, layouts["process_record"], 1)[0]
             processes.observe_process_record(kind == "RECORD_FORK", process)
-    found = np.frombuffer(b"".join(closed), layouts["closed_record"])
+        else:
+            others.append((kind, record))
+    return others
+
+
+def sort(kernel: Kernel, records: Records) -> tuple[npt.NDArray[Any], list[Any]]:
+    """Closing records in one array, and the beginnings of TLS handshakes.
+
+    Connections for which the ring had no room when they closed are among the closing records.
+    """
+    layouts = kernel.layouts
+    closed = b"".join(record for kind, record in records if kind == "RECORD_CLOSED")
+    hello = layouts["hello_record"]
+    hellos = [np.frombuffer(record, hello, 1)[0] for kind, record in records if kind == "RECORD_HELLO"]
+    found = np.frombuffer(closed, layouts["closed_record"])
     finished = kernel.finished()
     if not len(finished):
         return found, hellos

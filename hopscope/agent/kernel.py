@@ -27,7 +27,7 @@ class Limits:
 
     slots: int = 16384
     rows: int = 2048
-    ring_bytes: int = 1 << 20
+    ring_bytes: int = 1 << 23
     trace_all: bool = True
 
 

@@ -21,7 +21,7 @@ from hopscope.agent.connections import (
     Connections,
     Owner,
 )
-from hopscope.agent.drained import drain
+from hopscope.agent.drained import Records, hear, sort
 from hopscope.agent.halves import Times, connections_of, times_of
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.ledger import Ledger
@@ -70,6 +70,7 @@ class Recorder:
         self._is_shared = np.zeros(kernel.count, np.bool_)
         self._shared: dict[int, Shared] = {}
         self._turn = 0
+        self._later: Records = []
         self._pending: dict[int, Connection] = {}
         self._unsettled: dict[int, Connection] = {}
 
@@ -80,8 +81,9 @@ class Recorder:
         """Reads everything that happened since the last tick."""
         self.books.tick += 1
         self.ledger.tick += 1
-        closed, hellos = drain(self.kernel, self.processes)
+        closed, hellos = sort(self.kernel, [*self._later, *hear(self.kernel, self.processes)])
         learned, cold, moves = self.kernel.slots.scan()
+        self._later = hear(self.kernel, self.processes)  # who owns a slot was born before the scan met it
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
         new = [self._learn(made) for made in connections_of(learned.tolist(), slots, cold)]

@@ -78,9 +78,9 @@ class Processes:
         for family in self._families:
             if parent in family:
                 family.add(tgid)
-        known = self._facts.get(parent) or self._read(parent)
+        known = self._known(parent)  # a child may be gone before anybody asks: its cgroup is its parent's
         if known is not None:
-            self._facts.setdefault(parent, known)
+            self._facts[parent] = known
             self._facts[tgid] = replace(known, tgid=tgid, start=int(record["start"]))
             self._cgroup_of[tgid] = int(record["cgroup"])
         else:
