@@ -98,16 +98,14 @@ def rows(results: Sequence[Result], kernels: Sequence[str]) -> list[list[str]]:
 
 
 def notes(results: Iterable[Result]) -> list[str]:
-    """Each reason for a test that failed or was not possible, once, with where it applies."""
-    where: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    """Each test that failed, and each reason for which something was not possible, once, with where it applies."""
+    where: dict[tuple[bool, str], set[str]] = defaultdict(set)
     for result in results:
         if result.outcome != "passed":
-            place = f"{result.kernel} {result.rung}" if result.rung else result.kernel
-            where[result.outcome, result.test.split("[")[0], result.reason].add(place)
-    return [
-        f"{test} on {', '.join(sorted(places))}: {'FAILED: ' if outcome == 'failed' else ''}{reason}"
-        for (outcome, test, reason), places in sorted(where.items())
-    ]
+            failed = result.outcome == "failed"
+            what = f"{result.test.split('[')[0]} FAILED: {result.reason}" if failed else result.reason
+            where[failed, what].add(f"{result.kernel} {result.rung}" if result.rung else result.kernel)
+    return [f"{', '.join(sorted(places))}: {what}" for (_, what), places in sorted(where.items(), reverse=True)]
 
 
 def text(table: Sequence[Sequence[str]]) -> str:

@@ -32,8 +32,8 @@ def test_one_failure_among_those_that_held_is_what_the_cell_says() -> None:
 
 def test_each_reason_stands_beside_where_it_applies() -> None:
     assert table.notes(RESULTS) == [
-        "test_recv on 6.1 L1: FAILED: assert 22 == 23",
-        "test_send on 6.1 L2: not supported, because no such hook",
+        "6.1 L1: test_recv FAILED: assert 22 == 23",
+        "6.1 L2: not supported, because no such hook",
     ]
 
 
