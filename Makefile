@@ -14,7 +14,7 @@ WIRE_SOURCES := $(wildcard hopscope/wire/hopscope/v1/*.proto)
 WIRE_MODULES := $(WIRE_SOURCES:.proto=_pb2.py)
 
 BPF_OBJECTS := hopscope/bpf/hopscope.x86.o hopscope/bpf/hopscope.arm64.o
-BPF_SOURCES := $(wildcard hopscope/bpf/*.c hopscope/bpf/*.h)
+BPF_SOURCES := $(wildcard hopscope/bpf/*.c hopscope/bpf/*.h hopscope/bpf/*/*.h)
 BPF_FLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -Ihopscope/bpf
 # Only the kernel's own headers, which for us are the same on each architecture.
 BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu

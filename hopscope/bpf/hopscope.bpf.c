@@ -17,6 +17,7 @@ union crossing {
 	struct stray_key stray;
 	enum record_kind kind;
 	enum protocol protocol;
+	enum message message;
 	enum role role;
 	enum connection_flag flag;
 };

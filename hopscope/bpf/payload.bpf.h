@@ -2,65 +2,23 @@
 #ifndef HOPSCOPE_PAYLOAD_BPF_H
 #define HOPSCOPE_PAYLOAD_BPF_H
 
+#include "buffers.bpf.h"
 #include "protocols.bpf.h"
-#include "sock.bpf.h"
 
-#if defined(__TARGET_ARCH_x86)
-#define KERNEL_STACK 16384 /* THREAD_SIZE */
-#define SYSCALL_NR(regs) BPF_CORE_READ(regs, orig_ax)
-#define ARG1(regs) BPF_CORE_READ(regs, si)
-#define ARG2(regs) BPF_CORE_READ(regs, dx)
-enum {
-	NR_read = 0,
-	NR_write = 1,
-	NR_readv = 19,
-	NR_writev = 20,
-	NR_sendto = 44,
-	NR_recvfrom = 45,
-	NR_sendmsg = 46,
-	NR_recvmsg = 47,
-	NR_recvmmsg = 299,
-	NR_sendmmsg = 307,
-	NR_preadv2 = 327,
-	NR_pwritev2 = 328
+/* A conversation whose protocol is not decided yet. */
+struct undecided {
+	struct talk talk;
+	struct vector_place place[2];
+	__u32 hello_sent;
+	__u32 padding;
 };
-#elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL_NR(regs) BPF_CORE_READ(regs, syscallno)
-#define ARG1(regs) BPF_CORE_READ(regs, user_regs.regs[1])
-#define ARG2(regs) BPF_CORE_READ(regs, user_regs.regs[2])
-enum {
-	NR_read = 63,
-	NR_write = 64,
-	NR_readv = 65,
-	NR_writev = 66,
-	NR_sendto = 206,
-	NR_recvfrom = 207,
-	NR_sendmsg = 211,
-	NR_recvmsg = 212,
-	NR_recvmmsg = 243,
-	NR_sendmmsg = 269,
-	NR_preadv2 = 286,
-	NR_pwritev2 = 287
-};
-#endif
-
-struct user_iovec {
-	__u64 base;
-	__u64 length;
-};
-
-struct user_msghdr {
-	__u64 name;
-	__u64 namelen;
-	__u64 iov;
-	__u64 iovlen;
-};
-
-const volatile __u32 has_task_pt_regs = 1;
 
 struct scratch {
-	__u8 bytes[PEEK];
-	struct hello_record hello;
+	struct undecided undecided;
+	struct undecided none;
+	struct hello_record hello; /* its data is also where payload is looked at */
+	__u8 slack[HELLO_SIZE];	   /* so that the verifier sees every copy end inside */
+	__u32 busy;		   /* a program that was preempted here is not done */
 };
 
 struct {
@@ -70,101 +28,167 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-/* The registers that the current task entered the kernel with. The helper came with 5.15; before it they are
-   at the top of the kernel stack (task_pt_regs() of arch/x86/include/asm/processor.h). */
-static __always_inline struct pt_regs *entry_registers(void)
-{
-	if (has_task_pt_regs)
-		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-#if defined(__TARGET_ARCH_x86)
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+/* By slot and generation. One that is pushed out is taken up again as if it were seen from the middle on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct undecided);
+} talks SEC(".maps");
 
-	return (struct pt_regs *)(BPF_CORE_READ(task, stack) + KERNEL_STACK) - 1;
-#else
+static __always_inline struct scratch *scratch_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+/* Global, so that the verifier looks at each once. */
+__noinline __u32 kind_from_client(void)
+{
+	struct scratch *scratch = scratch_here();
+
+	return scratch ? protocol_from_client(&scratch->undecided.talk) : NOTHING;
+}
+
+__noinline __u32 kind_from_server(void)
+{
+	struct scratch *scratch = scratch_here();
+
+	return scratch ? protocol_from_server(&scratch->undecided.talk) : NOTHING;
+}
+
+__noinline int gather(__u32 shown)
+{
+	struct scratch *scratch = scratch_here();
+
+	if (scratch)
+		protocol_gather(&scratch->undecided.talk, scratch->hello.data, shown);
 	return 0;
-#endif
 }
 
-/* The user buffer of the socket call under way, from the registers it was made with; 0 for io_uring and pages. */
-static __noinline __u64 user_buffer(void)
+__noinline __u32 frames_tell(__u32 shown, __u32 length)
 {
-	struct user_msghdr header;
-	struct user_iovec vec;
-	struct pt_regs *regs;
-	__u64 pointer;
+	struct scratch *scratch = scratch_here();
 
-	regs = entry_registers();
-	if (!regs)
+	if (!scratch || shown > PEEK)
 		return 0;
-	pointer = ARG1(regs);
-	switch ((int)SYSCALL_NR(regs)) {
-	case NR_read:
-	case NR_write:
-	case NR_sendto:
-	case NR_recvfrom:
-		return pointer;
-	case NR_sendmsg:
-	case NR_recvmsg:
-	case NR_sendmmsg:
-	case NR_recvmmsg:
-		if (bpf_probe_read_user(&header, sizeof(header), (void *)pointer))
-			return 0;
-		pointer = header.iov;
-		break;
-	case NR_readv:
-	case NR_writev:
-	case NR_preadv2:
-	case NR_pwritev2:
-		break;
-	default:
-		return 0;
-	}
-	if (bpf_probe_read_user(&vec, sizeof(vec), (void *)pointer))
-		return 0;
-	return vec.base;
+	return http2_watch(&scratch->undecided.talk, scratch->hello.data, shown, length);
 }
 
-static __noinline int send_hello(struct scratch *scratch, struct slot *s, __u32 index, __u64 buffer, int bytes)
+__noinline __u32 content_type_tells(__u32 shown)
+{
+	struct scratch *scratch = scratch_here();
+
+	return scratch ? grpc_content_type(scratch->hello.data, shown) : 0;
+}
+
+static __always_inline void protocol_keep(struct talk *t, const __u8 *bytes, __u32 shown)
+{
+	gather(shown);
+}
+
+static __always_inline __u32 protocol_seen(struct talk *t, const __u8 *bytes, __u32 shown, __u32 length)
+{
+	return frames_tell(shown, length) | content_type_tells(shown);
+}
+
+static __always_inline __u32 protocol_kind(struct talk *t)
+{
+	return t->from_client ? kind_from_client() : kind_from_server();
+}
+
+__noinline __u32 step(__u32 state, __u32 shown, __u32 length, __u32 from_client)
+{
+	struct scratch *scratch = scratch_here();
+
+	if (!scratch || shown > PEEK)
+		return state;
+	return protocol_look(state, &scratch->undecided.talk, scratch->hello.data, shown, length, from_client & 1);
+}
+
+static __noinline int send_hello(struct scratch *scratch, __u64 key, __u32 length)
 {
 	struct hello_record *hello = &scratch->hello;
-	__u32 length = bytes > HELLO_SIZE ? HELLO_SIZE : bytes;
 
 	barrier_var(length);
-	if (!length || length > HELLO_SIZE || bpf_probe_read_user(hello->data, length, (void *)buffer))
+	if (!length || length > HELLO_SIZE)
 		return 0;
 	hello->kind = RECORD_HELLO;
-	hello->index = index;
-	hello->generation = s->generation;
+	hello->index = key;
+	hello->generation = key >> 32;
+	hello->offset = scratch->undecided.hello_sent;
 	hello->length = length;
-	if (bpf_ringbuf_output(&ring, hello, sizeof(*hello), BPF_RB_NO_WAKEUP))
+	scratch->undecided.hello_sent += length;
+	if (bpf_ringbuf_output(&ring, hello, __builtin_offsetof(struct hello_record, data) + length, wake()))
 		__sync_fetch_and_add(&lost_records[RECORD_HELLO], 1);
 	return 0;
 }
 
-static __noinline int peek(__u32 index, __u32 direction, int bytes)
+/* The pieces of a ClientHello, as calls bring them: first what came before it was known for one, then the rest. */
+static __noinline int send_hellos(struct scratch *scratch, __u64 key, struct buffers *from, __u32 length)
+{
+	struct undecided *u = &scratch->undecided;
+	__u32 start = u->talk.hello, before = u->talk.total - length, size, skip;
+
+	if (start > HEAD - TLS_HELLO_BYTES)
+		return 0;
+	size = 5 + be16(u->talk.head + (start & (HEAD - 1)) + 3);
+	if (!u->hello_sent && before > start && before - start <= HEAD) {
+		if (start == MYSQL_SSL_REQUEST)
+			__builtin_memcpy(scratch->hello.data, u->talk.head + MYSQL_SSL_REQUEST,
+					 HEAD - MYSQL_SSL_REQUEST);
+		else
+			__builtin_memcpy(scratch->hello.data, u->talk.head, HEAD);
+		send_hello(scratch, key, before - start);
+	}
+	if (u->hello_sent >= size || start + u->hello_sent < before)
+		return 0;
+	skip = start + u->hello_sent - before;
+	if (skip >= length)
+		return 0;
+	size -= u->hello_sent;
+	if (size > length - skip)
+		size = length - skip;
+	if (size > HELLO_SIZE)
+		size = HELLO_SIZE;
+	size = copy_from(from, scratch->hello.data, skip, size);
+	return send_hello(scratch, key, size);
+}
+
+/* One call moved `bytes`; 0 where they cannot be read, which the conversation must know too. */
+static __noinline int peek(__u32 index, __u32 direction, __u32 bytes)
 {
 	struct connection *c = connection_at(index);
 	struct slot *s = slot_at(index);
-	struct scratch *scratch;
-	__u32 zero = 0, length;
-	int from_client;
-	__u64 buffer;
+	struct scratch *scratch = scratch_here();
+	struct buffers from = {};
+	struct undecided *known;
+	__u32 state, shown, from_client;
+	__u64 key;
 
-	scratch = bpf_map_lookup_elem(&scratches, &zero);
-	if (!c || !s || !scratch || bytes <= 0)
+	if (!c || !s || !scratch || !bytes || scratch->busy)
 		return 0;
-	buffer = user_buffer();
-	if (!buffer)
-		return 0;
-	__builtin_memset(scratch->bytes, 0, PEEK);
-	length = bytes > PEEK ? PEEK : bytes;
-	barrier_var(length); /* else clang tests one register and passes another: refused by the verifier of 6.1 */
-	if (length > PEEK || bpf_probe_read_user(scratch->bytes, length, (void *)buffer))
-		return 0;
-	from_client = c->role == ROLE_CLIENT ? direction == WRITE : direction == READ;
-	if (from_client && scratch->bytes[0] == 0x16 && scratch->bytes[1] == 3 && scratch->bytes[5] == 1)
-		send_hello(scratch, s, index, buffer, bytes);
-	s->protocol = protocol_step(s->protocol, scratch->bytes, bytes, from_client);
+	scratch->busy = 1;
+	key = (__u64)s->generation << 32 | index;
+	known = bpf_map_lookup_elem(&talks, &key);
+	__builtin_memcpy(&scratch->undecided, known ? known : &scratch->none, sizeof(struct undecided));
+	if (!known)
+		scratch->undecided.talk.older = c->flags & CONNECTION_OLDER || s->protocol;
+	find_buffers(&from, direction == WRITE ? &scratch->undecided.place[WRITE] : &scratch->undecided.place[READ]);
+	shown = from.base || from.vector ? copy_from(&from, scratch->hello.data, 0, bytes > PEEK ? PEEK : bytes) : 0;
+	from_client = (c->role == ROLE_CLIENT) == (direction == WRITE);
+	state = step(s->protocol, shown, bytes, from_client);
+	if (scratch->undecided.talk.hello == NO_HELLO)
+		scratch->undecided.hello_sent = 0;
+	else if (from_client)
+		send_hellos(scratch, key, &from, bytes);
+	s->protocol = state;
+	if (PROTOCOL_DECIDED(state))
+		bpf_map_delete_elem(&talks, &key);
+	else
+		bpf_map_update_elem(&talks, &key, &scratch->undecided, BPF_ANY);
+	scratch->busy = 0;
 	return 0;
 }
 

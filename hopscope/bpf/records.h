@@ -13,7 +13,7 @@
 #define COMM_SIZE 16
 #define FILENAME_SIZE 128
 #define ARGS_SIZE 256
-#define HELLO_SIZE 1024
+#define HELLO_SIZE 4096
 #define WANTED 16384 /* slots that one round of looks may name */
 #define LOOKS_A_RUN 512
 
@@ -185,11 +185,12 @@ struct exec_record {
 	char args[ARGS_SIZE]; /* NUL separated, cut */
 };
 
-/* The first bytes of a TLS ClientHello: handshake data, never payload. */
+/* A piece of a TLS ClientHello: handshake data, never payload. Cut after `length` bytes of data. */
 struct hello_record {
 	__u32 kind;
 	__u32 index;
 	__u32 generation;
+	__u32 offset; /* of this piece in the hello */
 	__u32 length;
 	__u8 data[HELLO_SIZE];
 };
