@@ -35,7 +35,8 @@ def sort(kernel: Kernel, records: Records) -> tuple[npt.NDArray[Any], list[Any]]
     layouts = kernel.layouts
     closed = b"".join(record for kind, record in records if kind == "RECORD_CLOSED")
     hello = layouts["hello_record"]
-    hellos = [np.frombuffer(record, hello, 1)[0] for kind, record in records if kind == "RECORD_HELLO"]
+    begun = [record.ljust(hello.itemsize, b"\0") for kind, record in records if kind == "RECORD_HELLO"]
+    hellos = [np.frombuffer(record, hello, 1)[0] for record in begun]
     found = np.frombuffer(closed, layouts["closed_record"])
     finished = kernel.finished()
     if not len(finished):

@@ -29,7 +29,7 @@ from hopscope.agent.listeners import Listeners
 from hopscope.agent.looks import due
 from hopscope.agent.processes import Processes
 from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
-from hopscope.agent.protocols.tls import client_hello
+from hopscope.agent.protocols.tls import ClientHello, HelloPieces
 from hopscope.agent.rows import HistogramRows
 from hopscope.agent.sharing import Shared
 from hopscope.agent.strays import TIDY_UP, Strays
@@ -63,7 +63,8 @@ class Recorder:
         self.side = np.full(kernel.count, -1, np.int64)
         self.active = np.zeros(kernel.count, np.bool_)
         self.seen_connections = self.without_owner = self.unknown_drops = 0
-        self._early_hellos: list[Any] = []
+        self._hellos = HelloPieces()
+        self._early_hellos: list[tuple[bool, tuple[int, int], ClientHello]] = []
         self._early: list[tuple[int, int, str, int]] = []
         self._generation = np.zeros(kernel.count, np.uint32)
         self._word = np.zeros(kernel.count, np.uint32)
@@ -300,15 +301,20 @@ class Recorder:
 
     def _hear(self, hellos: Sequence[Any]) -> None:
         early, self._early_hellos = self._early_hellos, []
-        for fresh, record in (*((True, it) for it in hellos), *((False, it) for it in early)):
-            connection = self.connections.get(int(record["index"]), int(record["generation"]))
+        heard = []
+        for record in hellos:
+            key, piece = (int(record["index"]), int(record["generation"])), record["data"].tobytes()
+            hello = self._hellos.add(key, int(record["offset"]), piece[: int(record["length"])])
+            if hello is not None:
+                heard.append((True, key, hello))
+        for fresh, key, hello in (*heard, *early):
+            connection = self.connections.get(*key)
             line = self.ledger.line_of(connection) if connection is not None else None
-            hello = client_hello(record["data"].tobytes()[: int(record["length"])])
-            if line is not None and hello is not None:
+            if line is not None:
                 line.sni |= {hello.sni} if hello.sni else set()
                 line.alpn |= set(hello.alpn)
             elif fresh and connection is None:
-                self._early_hellos.append(record)
+                self._early_hellos.append((False, key, hello))
 
     def _book_moves(self, moves: Moves) -> None:
         index, live = moves.index, self.connections.live

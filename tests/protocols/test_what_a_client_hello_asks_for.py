@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from hopscope.agent.protocols import DECIDED, LIKELY, SECURE, Label, label_of
-from hopscope.agent.protocols.tls import ClientHello, HelloPieces, client_hello
+from hopscope.agent.protocols.tls import PENDING, ClientHello, HelloPieces, client_hello
 
 
 def openssl_hello(name: str | None, alpn: list[str]) -> bytes:
@@ -60,11 +60,21 @@ def test_any_cut_gives_nothing_wrong() -> None:
 def test_pieces_as_servers_read_them() -> None:
     hello = openssl_hello("details", ["h2"])
     pieces = HelloPieces()
-    assert pieces.add(0, hello[:5]) is None
-    found = pieces.add(5, hello[5:])
-    assert found == ClientHello("details", ("h2",))
-    torn = HelloPieces()
-    assert torn.add(5, hello[5:]) is None
+    assert pieces.add((7, 1), 0, hello[:5]) is None
+    assert pieces.add((8, 1), 0, hello[:5]) is None
+    assert pieces.add((7, 1), 5, hello[5:]) == ClientHello("details", ("h2",))
+    assert pieces.add((7, 1), len(hello), b"x") is None
+    assert pieces.add((8, 1), 6, hello[6:]) is None
+    assert pieces.add((8, 1), 5, hello[5:]) is None
+
+
+def test_beginnings_are_bounded() -> None:
+    hello = openssl_hello("details", [])
+    pieces = HelloPieces()
+    for index in range(PENDING + 1):
+        pieces.add((index, 1), 0, hello[:5])
+    assert pieces.add((0, 1), 5, hello[5:]) is None
+    assert pieces.add((PENDING, 1), 5, hello[5:]) == ClientHello("details", ())
 
 
 def test_a_hello_split_over_records() -> None:

@@ -120,15 +120,25 @@ def _text(name: bytes) -> str:
     return "".join(chr(byte) if 0x21 <= byte <= 0x7E and byte != 0x5C else f"\\x{byte:02x}" for byte in name)
 
 
+PENDING = 1024
+"""Hellos of which only the beginning is known, at most; beyond that the oldest is given up."""
+
+
 class HelloPieces:
-    """Puts the pieces of one connection's hello together, as the kernel sends them."""
+    """Puts the pieces of hellos together, as the kernel sends them for the calls that brought them."""
 
     def __init__(self) -> None:
-        self._data = b""
+        self._begun: dict[tuple[int, int], bytes] = {}
 
-    def add(self, offset: int, piece: bytes) -> ClientHello | None:
+    def add(self, connection: tuple[int, int], offset: int, piece: bytes) -> ClientHello | None:
         """What is known with this piece; None while nothing is, or when a piece before it was lost."""
-        if offset != len(self._data):
+        data = self._begun.pop(connection, b"") if offset else b""
+        if offset != len(data):
             return None
-        self._data += piece
-        return client_hello(self._data)
+        data += piece
+        hello = client_hello(data)
+        if hello is None or not hello.complete:
+            if len(self._begun) >= PENDING:
+                del self._begun[next(iter(self._begun))]
+            self._begun[connection] = data
+        return hello
