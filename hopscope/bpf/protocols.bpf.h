@@ -40,7 +40,7 @@ enum protocol_state {
 
 /* After so many messages, or pieces of them, what is not known stays unknown. */
 #define PROTOCOL_MESSAGES 16
-#define PROTOCOL_LOOKS 200
+#define PROTOCOL_LOOKS 1000
 
 /* After `last`, `comes` makes the protocol likely (or decided), and `then` is the last message. */
 struct protocol_step {
@@ -136,9 +136,13 @@ static __always_inline __u32 protocol_kind(struct talk *t);
 static __always_inline void protocol_keep(struct talk *t, const __u8 *bytes, __u32 shown);
 static __always_inline __u32 protocol_seen(struct talk *t, const __u8 *bytes, __u32 shown, __u32 length);
 
-static __always_inline __u32 protocol_give_up(__u32 state)
+/* What is likely stands, but for HTTP/2 whose frames were not all seen: it may be gRPC. */
+static __always_inline __u32 protocol_give_up(__u32 state, const struct talk *t)
 {
-	return (state & PROTOCOL_LIKELY ? state : state & ~PROTOCOL_MASK & ~PROTOCOL_SECURE) | PROTOCOL_DECIDED_BIT;
+	if (!(state & PROTOCOL_LIKELY) ||
+	    (PROTOCOL_LAST(state) == HTTP2_OPEN && (t->left[0] == LOST || t->left[1] == LOST)))
+		state &= ~PROTOCOL_MASK & ~PROTOCOL_SECURE;
+	return state | PROTOCOL_DECIDED_BIT;
 }
 
 /* A message of this kind has come. One that does not follow the last one ends what was likely. */
@@ -181,12 +185,12 @@ static __always_inline __u32 protocol_turn(__u32 state, struct talk *t, int from
 	__u32 messages;
 
 	if (++t->looks > PROTOCOL_LOOKS)
-		return protocol_give_up(state);
+		return protocol_give_up(state, t);
 	if (t->begun && t->from_client == from_client)
 		return state;
 	messages = (state >> 8 & 0xff) + 1;
 	if (messages > PROTOCOL_MESSAGES)
-		return protocol_give_up(state);
+		return protocol_give_up(state, t);
 	if (t->begun && !t->judged)
 		state = protocol_advance(state, t, NOTHING);
 	t->first = !t->begun && !t->older;
