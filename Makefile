@@ -8,6 +8,8 @@ APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-ve
 APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl
 APT_DEMO := nftables iproute2 python3
 APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
+# MySQL, PostgreSQL, and the Java that Kafka and a MongoDB run on.
+APT_HEAVY := mariadb-server postgresql default-jdk-headless maven
 APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
 WIRE_SOURCES := $(wildcard hopscope/wire/hopscope/v1/*.proto)
@@ -32,8 +34,9 @@ test: setup $(VENV)/test-programs bpf lint
 	$(Q)$(PYTEST) tests
 
 # What takes minutes: the same questions, asked often.
-endurance: setup $(VENV)/test-programs bpf
+endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf
 	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py
+	$(Q)$(PYTEST) -m heavy tests
 
 # The tests of tests/kernel on Debian's 5.10, 6.1, 6.12 and 7.3, and instructions counted: docs/kernels.md is made from it.
 # ACCEPT=1 makes these instruction counts the ones to compare with.
@@ -73,6 +76,10 @@ $(VENV)/demo-programs: Makefile | $(VENV)/ready
 	@touch $@
 $(VENV)/kernels-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_KERNELS))
+	@touch $@
+$(VENV)/heavy-programs: Makefile | $(VENV)/ready
+	$(call install,$(APT_HEAVY))
+	$(Q)$(PY) -m pip install -q --disable-pip-version-check -e '.[dev,heavy]'
 	@touch $@
 $(VENV)/bench-programs: Makefile | $(VENV)/ready
 	$(call install,$(APT_BENCH))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from servers import HERE, run
+from tests.protocols.servers import HERE, run
 
 
 def curl(port: int, *options: str, scheme: str = "http", path: str = "/file") -> None:
@@ -26,7 +26,16 @@ def curl_upgrade(port: int) -> None:
 
 
 def curl_tls(port: int) -> None:
-    run("curl", "-s", "-k", "-o", "/dev/null", "--connect-to", f"localhost:443:127.0.0.1:{port}", "https://localhost/file")
+    run(
+        "curl",
+        "-s",
+        "-k",
+        "-o",
+        "/dev/null",
+        "--connect-to",
+        f"localhost:443:127.0.0.1:{port}",
+        "https://localhost/file",
+    )
 
 
 def grpc_call(port: int) -> None:
@@ -66,8 +75,9 @@ def mariadb_tls(port: int) -> None:
 
 
 def pymysql_client(port: int) -> None:
-    program = "import pymysql, sys; c = pymysql.connect(host='127.0.0.1', port=int(sys.argv[1]), user='root')"
-    run(sys.executable, "-c", program + "; c.cursor().execute('select 1')", str(port))
+    program = "import pymysql, sys; where = {'host': '127.0.0.1', 'port': int(sys.argv[1]), 'user': 'root'}"
+    program += "; pymysql.connect(**where, ssl_disabled=True).cursor().execute('select 1')"
+    run(sys.executable, "-c", program, str(port))
 
 
 def _psql(port: int, mode: str) -> None:

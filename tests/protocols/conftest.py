@@ -3,7 +3,8 @@
 import ctypes
 
 import pytest
-from conversation import library
+
+from tests.protocols.conversation import library
 
 
 @pytest.fixture(scope="session")

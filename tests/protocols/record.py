@@ -1,4 +1,4 @@
-"""Records real conversations between real programs, piece by piece, for the tests that need no server: run it as root."""
+"""Records real conversations between real programs, for the tests that need no server; run it as root."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import clients
-import servers
+from tests.protocols import clients, servers
 
 KEPT = 24
 """Pieces of a conversation that are kept; a label stands long before."""

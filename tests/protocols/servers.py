@@ -126,7 +126,13 @@ def mariadb(folder: Path) -> Iterator[int]:
     port, data = free_port(), folder / "data"
     certificate(folder)
     data.mkdir()
-    run("mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={data}", "--auth-root-authentication-method=normal")
+    run(
+        "mariadb-install-db",
+        "--no-defaults",
+        "--user=mysql",
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+    )
     files = (f"--datadir={data}", f"--socket={folder}/s", f"--pid-file={folder}/pid")
     tls = (f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem")
     network = ("--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve")
