@@ -30,8 +30,9 @@ run: setup bpf
 demo: setup $(VENV)/demo-programs wire bpf
 	$(Q)$(BIN)/hopscope demo
 
-test: setup $(VENV)/test-programs bpf lint
+test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf lint
 	$(Q)$(PYTEST) tests
+	$(Q)$(MAKE) --no-print-directory kernel-one
 
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf

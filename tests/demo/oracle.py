@@ -79,9 +79,6 @@ def _ends(known: Json, seen: Json) -> list[str]:
 
 def _labels(known: Json, seen: Json) -> list[str]:
     fields = ("transport", "protocol", "security", "label")
-    if known["client"]["process"] == known["server"]["process"] == "envoy" and seen["protocol"] == "unknown":
-        # Sidecars keep their connections: whoever comes later has not seen how they began.
-        fields = ("transport",)
     wrong = [f"{field} is {seen[field]}, not {known[field]}" for field in fields if seen[field] != known[field]]
     names = (seen.get("tls") or {}).get("sni", [])
     if names and list(names) != known.get("tls", {}).get("sni"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -44,16 +45,19 @@ def running(command: Sequence[str], port: int, folder: Path, user: str | None = 
         for path in (folder, *folder.rglob("*")):
             os.chown(path, owner.pw_uid, owner.pw_gid)
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, user=user, group=user)
+        # A session of its own: some servers have children that would outlive them.
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, user=user, group=user, start_new_session=True
+        )
     try:
         wait_for_listener(port, process)
         yield port
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
