@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.kernel.test_a_profile_is_exact_in_each_way import of_profile, of_workload
 
 from hopscope.edges.model import Profile
 from tests.kernel.conftest import ways
 from tests.kernel.test_each_way_on_each_rung import UNSEEN, WAYS, Ends, ends_of
 from tests.system.observing import edge_to, observing, value
 from tests.system.programs import Nginx, Redis, Wrk, nginx, redis, redis_benchmark, wrk
+from tests.system.test_a_profile_is_exact_in_each_way import of_profile, of_workload
 
 __all__ = ["ways"]
 pytestmark = pytest.mark.usefixtures("root")
