@@ -50,13 +50,18 @@ _KERNEL_RESETS = (
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One way of seeing reads and writes. `timers` are attached only while times are taken."""
+    """One way of seeing reads and writes. `timers` are attached only while times are taken.
+
+    `scout`: a small program of its kind. Where that is refused the others are not tried: the verifier takes a second for
+    those that look at payload.
+    """
 
     name: str
     counters: tuple[str, ...]
     timers: tuple[str, ...]
     hook: str
     time: str  # "time_ns" or "call_ns": what its durations mean
+    scout: str | None = None
 
 
 _FUNCTIONS = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg", "tcp_splice_read")
@@ -83,6 +88,7 @@ def rungs() -> tuple[Rung, ...]:
             (*(f"enter_{name}" for name in functions), "enter_inet_release", "on_inet_release"),
             hook,
             "call_ns",
+            "enter_inet_release",
         ),
         Rung(
             "L2",
@@ -97,6 +103,7 @@ def rungs() -> tuple[Rung, ...]:
             (*(f"begin_{name}" for name in functions), "return_inet_release", "probe_inet_release"),
             f"kprobe and kretprobe of {_LAYER}",
             "call_ns",
+            "probe_inet_release",
         ),
         Rung("L4", ("on_sys_exit",), ("on_sys_enter",), "raw tracepoints sys_enter, sys_exit", "call_ns"),
     )
@@ -152,7 +159,9 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
         raise LibbpfError(f"this kernel refuses {program}, which everything needs: {why}")
     optional = tuple(OPTIONAL) if works(*OPTIONAL) else tuple(name for name in OPTIONAL if works(name))
     for rung in rungs():
-        if (only is None or rung.name == only) and works(*rung.counters, *rung.timers):
+        if only not in (None, rung.name) or (rung.scout is not None and not works(rung.scout)):
+            continue
+        if works(*rung.counters, *rung.timers):
             return Choice(rung, optional, refused, constants)
     reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
@@ -161,6 +170,8 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
 def refusals(rung: Rung, path: Path = OBJECT) -> dict[str, str]:
     """What the kernel refuses of a rung, by program; empty when all of it loads and attaches."""
     constants, programs = rodata(), (*rung.counters, *rung.timers)
+    if rung.scout is not None and (error := trial(path, (rung.scout,), constants)) is not None:
+        return {rung.scout: str(error)}
     if trial(path, programs, constants) is None:
         return {}
     for program in programs:
