@@ -228,10 +228,11 @@ class _Pair:
         return self
 
     def exchange(self, pairs: int) -> None:
-        """So many sends of 64 bytes, each received."""
-        for _ in range(pairs):
-            self._client.sendall(b"x" * 64)
-            self._server.recv(64)
+        """So many sends of 64 bytes, each received: requests and answers, whose protocol is known after the first."""
+        for turn in range(pairs):
+            sender, receiver = (self._server, self._client) if turn % 2 else (self._client, self._server)
+            sender.sendall((b"HTTP/1.1 200 OK\r\n" if turn % 2 else b"GET / HTTP/1.1\r\n").ljust(64))
+            receiver.recv(64)
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
