@@ -52,8 +52,8 @@ _KERNEL_RESETS = (
 class Rung:
     """One way of seeing reads and writes. `timers` are attached only while times are taken.
 
-    `scout`: a small program of its kind. Where that is refused the others are not tried: the verifier takes a second for
-    those that look at payload.
+    `scout`: a small program of its kind. Where that is refused the others are not tried: the verifier takes a second
+    for those that look at payload.
     """
 
     name: str

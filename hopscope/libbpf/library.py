@@ -5,10 +5,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import current_thread, main_thread
 from typing import Any
 
 LOG_LINES = 12
+_DEBUG = 2  # enum libbpf_print_level
 _log: list[str] = []
 
 
@@ -20,7 +25,9 @@ class LibbpfError(Exception):
         self.errno, self.log = number, log
 
 
-def _keep(_level: int, fmt: bytes, arguments: int | None) -> int:
+def _keep(level: int, fmt: bytes, arguments: int | None) -> int:
+    if level == _DEBUG:
+        return 0
     buffer = ctypes.create_string_buffer(65536)
     _libc().vsnprintf(buffer, len(buffer), fmt, ctypes.c_void_p(arguments))
     _log.append(buffer.value.decode(errors="replace"))
@@ -66,6 +73,22 @@ def library() -> Any:
         getattr(lib, name).restype = ctypes.c_void_p
     lib.libbpf_set_print(_capture)
     return lib
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keeps Ctrl-C until the end: an exception in a callback from C would be lost."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    interrupted: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def take_log() -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from hopscope.libbpf.layouts import Layouts
-from hopscope.libbpf.library import LibbpfError, failed, library, take_log
+from hopscope.libbpf.library import LibbpfError, failed, library, take_log, uninterrupted
 
 
 class Map:
@@ -255,7 +255,9 @@ class Object:
     def load(self) -> None:
         """Loads maps and programs. Raises LibbpfError with the verifier's last words."""
         take_log()
-        if error := library().bpf_object__load(self._object):
+        with uninterrupted():
+            error = library().bpf_object__load(self._object)
+        if error:
             raise failed(f"loading {self.path.name}", error)
         if any(name.endswith(".bss") for name in self.maps):
             self.bss = Variables(self._section(".bss").mmap(), self.layouts.section(".bss"))
