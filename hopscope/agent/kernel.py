@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
 from hopscope.agent.strays import Stray
 from hopscope.agent.tables import RESERVED, Rows, Slots
-from hopscope.libbpf import Link, Object, RingBuffer, btf_enum, missed
+from hopscope.libbpf import LibbpfError, Link, Object, RingBuffer, btf_enum, missed
 
 OVERFLOW_SLOTS = 64
 _HERTZ = (100, 250, 300, 1000)
@@ -126,13 +127,31 @@ class Kernel:
         return self._ring.waiting > self.limits.ring_bytes // 2
 
     def take_times(self, on: bool) -> None:
-        """Puts the programs at which timed calls begin on their hooks, or takes them off."""
+        """Puts the programs at which timed calls begin on their hooks, or takes them off.
+
+        Off and at once on again may leave them off: until its exec, a child that was forked meanwhile holds the hooks
+        that were left, and the kernel takes a program only once on a fentry hook. The next call tries again.
+        """
         if on and not self._timers:
-            self._timers = [self._object.programs[name].attach() for name in self.choice.rung.timers]
+            try:
+                for name in self.choice.rung.timers:
+                    self._timers.append(self._object.programs[name].attach())
+            except LibbpfError as error:
+                self._drop_timers()
+                if error.errno not in (errno.EBUSY, errno.EEXIST):
+                    raise
         elif not on:
-            for link in self._timers:
-                link.close()
-            self._timers = []
+            self._drop_timers()
+
+    @property
+    def takes_times(self) -> bool:
+        """Whether calls that begin now are timed."""
+        return bool(self._timers)
+
+    def _drop_timers(self) -> None:
+        for link in self._timers:
+            link.close()
+        self._timers = []
 
     def look(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         """Has the kernel write the truths of these slots; returns for which of them they hold now."""

@@ -67,33 +67,25 @@ def verdict(results: Sequence[Result]) -> str:
     return "not supported" if results else ""
 
 
-def columns(results: Iterable[Result], kernels: Sequence[str]) -> list[tuple[str, str | None]]:
-    """Kernel and rung of each column: a kernel's rungs, and None only where nothing else ran there."""
-    rungs: dict[str, set[str]] = defaultdict(set)
-    for result in results:
-        if result.rung is not None:
-            rungs[result.kernel].add(result.rung)
-    return [
-        (kernel, rung) for kernel in kernels for rung in (*sorted(rungs[kernel]), *([] if rungs[kernel] else [None]))
-    ]
+def columns(results: Iterable[Result], kernels: Sequence[str]) -> list[tuple[str, str]]:
+    """Kernel and rung of each column: the rungs that a kernel has."""
+    has = {(result.kernel, result.rung or "") for result in results if result.rung and result.outcome != "skipped"}
+    return [(kernel, rung) for kernel in kernels for rung in sorted(r for k, r in has if k == kernel) or [""]]
 
 
 def rows(results: Sequence[Result], kernels: Sequence[str]) -> list[list[str]]:
-    """The table with its head: a question a row, a kernel's rung a column."""
+    """The table with its head: a question a row, a kernel's rung a column.
+
+    Tests that do not choose a rung ran on the kernel's best.
+    """
     heads = columns(results, kernels)
-    cells: dict[tuple[str, str, str | None], list[Result]] = defaultdict(list)
+    best = {kernel: rung for kernel, rung in reversed(heads)}
+    cells: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in results:
-        cells[result.question, result.kernel, result.rung].append(result)
-    first: dict[str, int] = {}
-    for result in results:
-        first.setdefault(result.question, len(first))
-    table = [["", *(f"{kernel} {rung}" if rung else kernel for kernel, rung in heads)]]
-    for question in sorted(first, key=lambda q: first[q]):
-        of_kernel = {kernel: cells[question, kernel, None] for kernel in kernels}
-        table.append(
-            [question]
-            + [verdict(cells[question, kernel, rung] + (of_kernel[kernel] if rung else [])) for kernel, rung in heads]
-        )
+        cells[result.question, result.kernel, result.rung or best[result.kernel]].append(result)
+    table = [["", *(f"{kernel} {rung}".strip() for kernel, rung in heads)]]
+    for question in dict.fromkeys(result.question for result in results):
+        table.append([question, *(verdict(cells[question, kernel, rung]) for kernel, rung in heads)])
     return table
 
 
