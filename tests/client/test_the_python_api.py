@@ -76,6 +76,7 @@ def test_the_json_is_what_the_schema_says(picture: hopscope.Profile) -> None:
     real = json.loads(hopscope.profile(0.5, all=True, own=True).to_json())
     for profile in (json.loads(picture.to_json()), real):
         assert list(validator.iter_errors(profile)) == []
+    real = json.loads(picture.to_json())
     del real["edges"][0]["client"]["pids"]
     assert [error.json_path for error in validator.iter_errors(real)] == ["$.edges[0].client"]
 

@@ -117,7 +117,7 @@ def test_on_demand_holds_nothing_in_the_kernel_while_nobody_looks(echo: Echo) ->
         for fd in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
                 found.append(str(fd.readlink()))
-        return [kind for kind in found if "bpf" in kind]
+        return [kind for kind in found if kind.startswith("anon_inode:bpf")]
 
     with Watch(AgentSettings(mode="on-demand")) as watch:
         assert not held()
