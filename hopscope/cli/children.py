@@ -88,6 +88,11 @@ def become(settings: ServerSettings) -> None:
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
     os.environ["HOME"] = str(settings.data_dir)
+    try:
+        Path.cwd().stat()
+    except OSError:
+        # The storage engine wants to know where it stands; the caller's folder may be root's alone.
+        os.chdir("/")
 
 
 def _hand_over_if_new(folder: Path, user: pwd.struct_passwd) -> None:
