@@ -14,6 +14,7 @@ struct undecided {
 };
 
 struct scratch {
+	struct buffers from; /* here, not on the stack: the verifier follows each value it can have there */
 	struct undecided undecided;
 	struct undecided none;
 	struct hello_record hello; /* its data is also where payload is looked at */
@@ -162,7 +163,7 @@ static __noinline int peek(__u32 index, __u32 direction, __u32 bytes)
 	struct connection *c = connection_at(index);
 	struct slot *s = slot_at(index);
 	struct scratch *scratch = scratch_here();
-	struct buffers from = {};
+	struct buffers *from;
 	struct undecided *known;
 	__u32 state, shown, from_client;
 	__u64 key;
@@ -175,14 +176,16 @@ static __noinline int peek(__u32 index, __u32 direction, __u32 bytes)
 	__builtin_memcpy(&scratch->undecided, known ? known : &scratch->none, sizeof(struct undecided));
 	if (!known)
 		scratch->undecided.talk.older = c->flags & CONNECTION_OLDER || s->protocol;
-	find_buffers(&from, direction == WRITE ? &scratch->undecided.place[WRITE] : &scratch->undecided.place[READ]);
-	shown = from.base || from.vector ? copy_from(&from, scratch->hello.data, 0, bytes > PEEK ? PEEK : bytes) : 0;
+	from = &scratch->from;
+	__builtin_memset(from, 0, sizeof(*from));
+	find_buffers(from, direction == WRITE ? &scratch->undecided.place[WRITE] : &scratch->undecided.place[READ]);
+	shown = from->base || from->vector ? copy_from(from, scratch->hello.data, 0, bytes > PEEK ? PEEK : bytes) : 0;
 	from_client = (c->role == ROLE_CLIENT) == (direction == WRITE);
 	state = step(s->protocol, shown, bytes, from_client);
 	if (scratch->undecided.talk.hello == NO_HELLO)
 		scratch->undecided.hello_sent = 0;
 	else if (from_client)
-		send_hellos(scratch, key, &from, bytes);
+		send_hellos(scratch, key, from, bytes);
 	s->protocol = state;
 	if (PROTOCOL_DECIDED(state))
 		bpf_map_delete_elem(&talks, &key);

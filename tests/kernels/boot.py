@@ -55,7 +55,7 @@ def run(
     tail: collections.deque[str] = collections.deque(maxlen=TAIL)
     end: int | None = None
     try:
-        with (results / "console").open("w") as console:
+        with (results / "console").open("w", buffering=1) as console:
             for line in _lines(machine, started + timeout):
                 console.write(line + "\n")
                 tail.append(line)
