@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from platform import machine
 
@@ -137,6 +138,14 @@ def rodata() -> dict[str, int]:
     }
 
 
+@cache
+def _takes(path: Path, programs: tuple[str, ...], constants: tuple[tuple[str, int], ...]) -> None:
+    """Raises LibbpfError when the kernel does not take these programs; what it took once it takes again."""
+    error = trial(path, programs, dict(constants))
+    if error is not None:
+        raise error
+
+
 def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
     """The first rung all of whose programs load and attach.
 
@@ -146,13 +155,15 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
     refused: dict[str, str] = {}
 
     def works(*programs: str) -> bool:
-        error = trial(path, programs, constants)
-        if error is None:
+        try:
+            _takes(path, programs, tuple(constants.items()))
             return True
-        if len(programs) > 1:  # most of a trial is reading the kernel's types: one by one only to learn which
-            return all(works(program) for program in programs)
-        refused[programs[0]] = str(error)
-        return False
+        except LibbpfError as error:
+            if len(programs) == 1:
+                refused[programs[0]] = str(error)
+                return False
+        # Most of a trial is reading the kernel's types: one by one only to learn which.
+        return all(works(program) for program in programs)
 
     if not works(*ALWAYS):
         ((program, why),) = refused.items()
