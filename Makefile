@@ -32,7 +32,6 @@ demo: setup $(VENV)/demo-programs wire bpf
 
 test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf lint
 	$(Q)$(PYTEST) tests
-	$(Q)$(MAKE) --no-print-directory kernel-one
 
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf
