@@ -30,8 +30,9 @@ run: setup bpf
 demo: setup $(VENV)/demo-programs wire bpf
 	$(Q)$(BIN)/hopscope demo
 
+# The tests look at a kernel and at programs in real time: what fails on a busy machine has to pass alone, and is named.
 test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf lint
-	$(Q)$(PYTEST) tests
+	$(Q)$(PYTEST) tests || { echo "  AGAIN    what failed, alone"; $(PYTEST) --last-failed; }
 
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf
