@@ -81,7 +81,10 @@ __noinline __u32 content_type_tells(__u32 shown)
 {
 	struct scratch *scratch = scratch_here();
 
-	return scratch ? grpc_content_type(scratch->hello.data, shown) : 0;
+	if (!scratch || shown > PEEK)
+		return 0;
+	__builtin_memset(scratch->hello.data + shown, 0, 8);
+	return grpc_content_type(scratch->hello.data, shown);
 }
 
 static __always_inline void protocol_keep(struct talk *t, const __u8 *bytes, __u32 shown)

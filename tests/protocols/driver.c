@@ -38,7 +38,7 @@ void conversation_begin(struct conversation *c, int older)
 /* One call that moved `length` bytes, of which `shown` could be read. Returns the state after it. */
 __u32 conversation_moved(struct conversation *c, int from_client, const __u8 *data, __u32 shown, __u32 length)
 {
-	__u8 bytes[PEEK] = {0};
+	__u8 bytes[PEEK + 8] = {0};
 
 	if (PROTOCOL_DECIDED(c->state))
 		return c->state;

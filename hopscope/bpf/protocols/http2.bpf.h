@@ -120,13 +120,15 @@ static __always_inline __u64 is_zero(__u64 v)
 	return ((v | negative) >> 63) ^ 1;
 }
 
-/* "application/grpc" as it stands or in HPACK's Huffman code, both on byte borders; not gRPC-Web, whose next is '-'. */
+/* "application/grpc" as it stands or in HPACK's Huffman code, both on byte borders; not gRPC-Web, whose next is '-'.
+ * Eight zeros must follow what is shown.
+ */
 static __always_inline __u32 grpc_content_type(const __u8 *bytes, __u32 shown)
 {
 	__u64 found = 0, w = word_at(bytes), next = word_at(bytes + 8), behind;
 
 	for (__u32 i = 0; i < PEEK - 17; i++) {
-		if (i + 12 > shown)
+		if (i + 11 > shown)
 			break;
 		behind = bytes[i + 16];
 		/* 0x4d 0x65 0x64 and the beginning of a letter that is no '-' */
@@ -162,8 +164,6 @@ static __always_inline __u32 http2_watch(struct talk *t, const __u8 *bytes, __u3
 	int from_client = t->from_client & 1, behind_headers = 0;
 	__u32 at = from_client ? t->left[1] : t->left[0], seen = 0;
 
-	if (at == LOST)
-		return 0;
 	for (__u32 i = 0; i < HTTP2_WALK && at < length; i++) {
 		const __u8 *b;
 

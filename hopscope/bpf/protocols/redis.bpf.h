@@ -61,8 +61,7 @@ static __always_inline __u32 redis_from_client(struct talk *t)
 	end = text_end(t, 0);
 	if (end == HEAD)
 		return t->have < HEAD ? MORE : NOTHING;
-	/* An HTTP request line is no GET of redis. */
-	return http_version_before(t, end) || t->total > end + 2 ? NOTHING : REDIS_COMMAND;
+	return t->total > end + 2 ? NOTHING : REDIS_COMMAND;
 }
 
 static __always_inline __u32 redis_from_server(struct talk *t)
