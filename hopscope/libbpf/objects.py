@@ -188,7 +188,8 @@ class Program:
 
     def attach(self) -> Link:
         """Puts the program on the hook that its section names."""
-        pointer = library().bpf_program__attach(self._program)
+        with uninterrupted():
+            pointer = library().bpf_program__attach(self._program)
         if not pointer:
             raise failed(f"attach of {self.name} ({self.section})", ctypes.get_errno())
         return Link(pointer)
