@@ -19,7 +19,7 @@ from hopscope.agent.probes import choose, describe
 from hopscope.agent.processes import Processes
 from hopscope.agent.recorder import Recorder
 from hopscope.edges.model import Profile
-from hopscope.libbpf import LibbpfError
+from hopscope.libbpf import LibbpfError, uninterrupted
 from hopscope.settings import AgentSettings
 
 Times = Literal["all", "windows", "off"]
@@ -49,13 +49,14 @@ class Watch:
         self._wake = threading.Event()
         host = socket.gethostname()
         self._processes = Processes(host, discovery(settings, host))
-        try:
-            self._choice = choose(only=rung)
-        except LibbpfError as error:
-            raise AgentError(str(error)) from error
-        self._probes = describe(self._choice)
-        if settings.mode == "always":
-            self._start()
+        with uninterrupted():
+            try:
+                self._choice = choose(only=rung)
+            except LibbpfError as error:
+                raise AgentError(str(error)) from error
+            self._probes = describe(self._choice)
+            if settings.mode == "always":
+                self._start()
         self._thread = threading.Thread(target=self._run, name="hopscope-watch", daemon=True)
         self._thread.start()
 

@@ -2,7 +2,7 @@
 
 from hopscope.libbpf.kernel import btf_enum, btf_func_args
 from hopscope.libbpf.layouts import Layouts
-from hopscope.libbpf.library import LibbpfError
+from hopscope.libbpf.library import LibbpfError, uninterrupted
 from hopscope.libbpf.objects import Link, Map, Object, Program, trial
 from hopscope.libbpf.ring import RingBuffer
 from hopscope.libbpf.statistics import missed, run_time, statistics
@@ -21,4 +21,5 @@ __all__ = [
     "run_time",
     "statistics",
     "trial",
+    "uninterrupted",
 ]
