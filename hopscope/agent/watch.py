@@ -49,14 +49,17 @@ class Watch:
         self._wake = threading.Event()
         host = socket.gethostname()
         self._processes = Processes(host, discovery(settings, host))
-        with uninterrupted():
-            try:
+        try:
+            with uninterrupted():
                 self._choice = choose(only=rung)
-            except LibbpfError as error:
-                raise AgentError(str(error)) from error
-            self._probes = describe(self._choice)
-            if settings.mode == "always":
-                self._start()
+                self._probes = describe(self._choice)
+                if settings.mode == "always":
+                    self._start()
+        except LibbpfError as error:
+            raise AgentError(str(error)) from error
+        except KeyboardInterrupt:
+            self._stop()
+            raise
         self._thread = threading.Thread(target=self._run, name="hopscope-watch", daemon=True)
         self._thread.start()
 
