@@ -48,7 +48,7 @@ kernels: $(KERNELS)
 kernel-one: $(KERNELS)
 	$(Q)$(PY) -m tests.kernels --only tests 6.1
 
-build/workloads/%.x86.o: tests/kernels/%.bpf.c
+build/workloads/%.x86.o: bench/%.bpf.c
 	@echo "  BPF      $(notdir $@)"
 	$(Q)mkdir -p $(@D) && clang $(BPF_FLAGS) -D__TARGET_ARCH_x86 -c $< -o $@
 
@@ -57,7 +57,7 @@ build/workloads/%: tests/kernels/%.c
 	$(Q)mkdir -p $(@D) && cc -O2 -Wall -Wextra -Werror -o $@ $<
 
 # Each measurement on its own: make bench NAME=pair
-bench: setup $(VENV)/test-programs $(VENV)/bench-programs bpf
+bench: setup $(VENV)/test-programs $(VENV)/bench-programs bpf build/workloads/empty.x86.o
 	$(Q)$(PY) -m bench $(NAME)
 
 # What is missing is installed, and nothing else is asked of apt.

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from bench.measure import BUILD, State
+from bench.measure import ROOT, State
 from hopscope.agent.kernel import Kernel, Limits
 from hopscope.agent.probes import Choice, choose
 from hopscope.libbpf import Object
 
-EMPTY = ("empty_send", "empty_receive", "empty_send_begins", "empty_receive_begins")
+EMPTY = ("on_send_length", "on_recv_length", "on_sendmsg_locked", "on_copy_datagram")
 PERIOD, SHARE = 0.5, 0.1
 
 
 def empty(count: int) -> State:
     """The first `count` of the empty programs, on the hooks of rung L2."""
-    source, target = Path(__file__).with_name("empty.bpf.c"), BUILD / "empty.bpf.o"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["clang", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-idirafter", "/usr/include/x86_64-linux-gnu",
-         "-c", str(source), "-o", str(target)],
-        check=True,
-    )  # fmt: skip
 
     @contextmanager
     def state() -> Iterator[None]:
-        loaded = Object.open(target)
+        loaded = Object.open(ROOT / "build" / "workloads" / "empty.x86.o")
         for name, program in loaded.programs.items():
             program.set_autoload(name in EMPTY[:count])
         loaded.load()

@@ -1,8 +1,12 @@
-/* One TCP connection on loopback, both ends here: what a send and the receive of it take, and a call that is no
-   socket's. Commands on standard input, answers on standard output, one line each: connect                   another
-   connection takes the place of this one pair CHUNKS CALLS         CHUNKS numbers: time-stamp counter ticks of CALLS
-   times send and recv of 64 bytes getppid CHUNKS CALLS      the same for getppid moved                     messages
-   sent on the connection so far */
+/* One TCP connection on loopback, both ends here: what a send and its recv take, and a call that is no socket's.
+ *
+ * Commands on standard input, an answer line for each:
+ *   connect               another connection takes the place of this one
+ *   burst N               N sends, then N receives
+ *   pair CHUNKS CALLS     CHUNKS numbers: time-stamp counter ticks of CALLS times send and recv of 64 bytes
+ *   getppid CHUNKS CALLS  the same for getppid
+ *   moved                 messages sent on the connection so far
+ */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdio.h>
