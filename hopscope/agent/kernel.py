@@ -13,7 +13,7 @@ from hopscope.agent import AgentError
 from hopscope.agent.connections import FLAGS, ROLES
 from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, Choice
-from hopscope.agent.strays import Stray
+from hopscope.agent.strays import Stray, reason_name
 from hopscope.agent.tables import RESERVED, Rows, Slots
 from hopscope.libbpf import LibbpfError, Link, Object, RingBuffer, btf_enum, missed
 
@@ -201,8 +201,7 @@ class Kernel:
                 yield key, int.from_bytes(value, "little")
 
     def _reason(self, number: int) -> str:
-        name = self._reasons.get(number, str(number))
-        return name.removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
+        return reason_name(self._reasons.get(number, str(number)))
 
     def finished(self) -> npt.NDArray[np.intp]:
         """Slots of closed connections for which the ring had no room; `free_slots` them when they are read."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from platform import machine
 
+from hopscope.agent.strays import TIDY_UP, reason_name
 from hopscope.edges.model import Probe
 from hopscope.libbpf import LibbpfError, btf_enum, btf_func_args, trial
 
@@ -129,10 +130,11 @@ def rodata() -> dict[str, int]:
     """What this kernel's type information says and the programs need to know before they are loaded."""
     arguments = btf_func_args("btf_trace_kfree_skb")
     reset_arguments = btf_func_args("btf_trace_tcp_send_reset")
-    reasons = btf_enum("sk_rst_reason")
+    reasons, drops = btf_enum("sk_rst_reason"), btf_enum("skb_drop_reason")
     return {
         "send_reset_args": reset_arguments - 1 if reset_arguments else 2,
         "kernel_reset_reasons": sum(1 << reasons[name] for name in _KERNEL_RESETS if name in reasons),
+        "tidy_up": sum(1 << number for name, number in drops.items() if reason_name(name) in TIDY_UP),
         "kfree_skb_args": arguments - 1 if arguments else 2,
         "has_task_pt_regs": "BPF_FUNC_task_pt_regs" in btf_enum("bpf_func_id"),
     }

@@ -17,6 +17,11 @@ KEEP = 1024
 End = tuple[bytes, int]
 
 
+def reason_name(constant: str) -> str:
+    """A reason's name: the constant of `enum skb_drop_reason` in lower case, without what all of them begin with."""
+    return constant.removeprefix("SKB_DROP_REASON_").removeprefix("SKB_").lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Stray:
     """Packets of one connection and reason. Ends are address and port; `netns`: where they were dropped."""

@@ -112,10 +112,22 @@ static __always_inline int count_drop(void *map, const void *key)
 	return 0;
 }
 
+#define TIDY_WORDS 4
+
+const volatile __u64 tidy_up[TIDY_WORDS]; /* by reason, a bit: nothing is lost by it */
+
+static __always_inline bool is_tidy_up(__u32 reason)
+{
+	return reason < 64 * TIDY_WORDS && tidy_up[(reason >> 6) % TIDY_WORDS] >> (reason & 63) & 1;
+}
+
 static __noinline int strays_away(struct sk_buff *skb, __u32 reason)
 {
 	struct stray_key key = {.reason = reason};
 
+	/* Every connection that ends has some of those; they would fill the table. */
+	if (is_tidy_up(reason))
+		return 0;
 	return trace_all && skb && read_headers(&key, skb) ? count_drop(&strays, &key) : 0;
 }
 
