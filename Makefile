@@ -31,8 +31,10 @@ demo: setup $(VENV)/demo-programs wire bpf
 	$(Q)$(BIN)/hopscope demo
 
 # The tests look at a kernel and at programs in real time: what fails on a busy machine has to pass alone, and is named.
+# Then one other kernel than this machine's.
 test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf lint
 	$(Q)$(PYTEST) tests || { echo "  AGAIN    what failed, alone"; $(PYTEST) --last-failed; }
+	$(Q)$(MAKE) --no-print-directory kernel-one
 
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf
@@ -45,8 +47,10 @@ KERNELS := setup $(VENV)/test-programs $(VENV)/kernels-programs bpf build/worklo
 kernels: $(KERNELS)
 	$(Q)$(PY) -m tests.kernels $(if $(ACCEPT),--accept)
 
+# Three minutes of it on one kernel.
 kernel-one: $(KERNELS)
-	$(Q)$(PY) -m tests.kernels --only tests 6.1
+	@echo "  KERNEL   6.1"
+	$(Q)$(PY) -m tests.kernels --only tests --short 6.1
 
 build/workloads/%.x86.o: bench/%.bpf.c
 	@echo "  BPF      $(notdir $@)"

@@ -15,6 +15,11 @@ from tests.kernels.boot import Run, run
 from tests.kernels.packages import BUILD, REPOSITORY, SUITES, Kernel, KernelsError, kernel
 
 PAGE = REPOSITORY / "docs" / "kernels.md"
+SHORT = """tests/kernel/test_each_way_on_each_rung.py tests/kernel/test_how_connections_begin_and_end.py
+tests/protocols/test_labels_of_real_servers.py -k 'not older-splice and not test_label or http-nginx or redis-resp3'"""
+"""What says most in three minutes: each way on each rung, beginnings and ends, a few labels."""
+SILENT = 20
+"""Seconds of tests, on what is no terminal, until the next line of progress."""
 SLOWER = 15
 """How much slower than this machine a guest is: its processors are emulated, instruction by instruction."""
 
@@ -57,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("series", nargs="*", metavar="SERIES", default=list(SUITES), help=f"of {', '.join(SUITES)}")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for one start of a kernel")
     parser.add_argument("--pytest", default="", metavar="ARGUMENTS", help="for pytest in the guest, not tests/kernel")
+    parser.add_argument("--short", action="store_const", dest="pytest", const=" ".join(SHORT.split()), help="minutes")
     parser.add_argument("--only", choices=("tests", "instructions"), help="not both")
     parser.add_argument("--accept", action="store_true", help="compare with these instruction counts from now on")
     options = parser.parse_args()
@@ -77,6 +83,8 @@ def _one(series: str, options: argparse.Namespace, findings: Findings) -> None:
             findings.results += results
             findings.ways += table.ways(series, outcome.results / "tests.jsonl")
             findings.failures += [f"{series} {result.rung or ''} {result.test}: {result.reason}" for result in failed]
+            if not outcome.failure:
+                findings.failures += table.gone(series, results)
             progress.end(outcome.failure or f"{len(results)} tests, {len(failed)} failed")
             _report(series, outcome, findings)
         if options.only != "tests":
@@ -110,10 +118,11 @@ def _report(series: str, outcome: Run, findings: Findings) -> None:
 
 
 class _Progress:
-    """One line for one kernel: rewritten on a terminal, elsewhere written when something else begins."""
+    """One line for one kernel: rewritten on a terminal, elsewhere written when something begins, or time passed."""
 
     def __init__(self, series: str) -> None:
         self._series, self._started, self._live = series, time.monotonic(), sys.stdout.isatty()
+        self._written = self._started
         self.say("starting")
 
     def _line(self, text: str) -> str:
@@ -123,7 +132,8 @@ class _Progress:
         """What is going on now."""
         if self._live:
             print(f"\r\x1b[K{self._line(text)}", end="", flush=True)
-        elif "/" not in text.split(" ")[0]:
+        elif "/" not in text.split(" ")[0] or time.monotonic() - self._written > SILENT:
+            self._written = time.monotonic()
             print(self._line(text), flush=True)
 
     def end(self, text: str) -> None:

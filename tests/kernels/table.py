@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+RUNGS = {
+    "5.10": ("L1", "L3", "L4"),
+    "6.1": ("L1", "L3", "L4"),
+    "6.12": ("L1", "L3", "L4"),
+    "7.3": ("L1", "L2", "L3", "L4"),
+}
+"""The rungs that a series has: one that does not load there any more is a failure, whatever the reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -54,6 +62,16 @@ def read(kernel: str, ledger: Path) -> list[Result]:
     """The tests in a guest's ledger."""
     names = ("question", "test", "rung", "outcome", "reason", "seconds")
     return [Result(kernel, *(entry[name] for name in names)) for entry in _entries(ledger)]
+
+
+def gone(kernel: str, results: Sequence[Result]) -> list[str]:
+    """Each rung that a kernel should have and that no test could run on."""
+    found = []
+    for rung in RUNGS[kernel]:
+        mine = [result for result in results if result.rung == rung]
+        if all(result.outcome == "skipped" for result in mine):
+            found.append(f"{kernel} {rung}: no test ran: {next((result.reason for result in mine), 'none chosen')}")
+    return found
 
 
 def verdict(results: Sequence[Result]) -> str:

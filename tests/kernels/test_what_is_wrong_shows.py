@@ -30,6 +30,13 @@ def test_one_failure_among_those_that_held_is_what_the_cell_says() -> None:
     assert processes[1:] == ["", "", "held (1)"]
 
 
+def test_a_rung_that_no_test_ran_on_is_a_failure() -> None:
+    here = [result for result in RESULTS if result.kernel == "6.1"]
+    assert table.gone("6.1", here) == ["6.1 L3: no test ran: none chosen"]
+    skipped = Result("6.1", EXACT, "test_send[L3]", "L3", "skipped", "the verifier refuses", 0.0)
+    assert table.gone("6.1", [*here, skipped]) == ["6.1 L3: no test ran: the verifier refuses"]
+
+
 def test_each_reason_stands_beside_where_it_applies() -> None:
     assert table.notes(RESULTS) == [
         "6.1 L1: test_recv FAILED: assert 22 == 23",
