@@ -29,7 +29,7 @@ GOLDEN: dict[str, Message] = {
         ],
     ),
     "answered": wire.TasksReply(
-        store=9,
+        store=9, now_ms=1_700_000_000_456,
         tasks=[
             wire.Task(
                 id=7, service="reviews", instance="reviews-v1-0", ends_ms=1_700_000_300_000,
