@@ -18,8 +18,9 @@ import uvicorn
 
 from hopscope.server import ServerError
 from hopscope.server.ingest import Ingest
-from hopscope.server.query.answers import Answers
 from hopscope.server.query.app import Web
+from hopscope.server.query.concerns import concerns
+from hopscope.server.query.reader import Reader
 from hopscope.server.receivers.collector import Collector
 from hopscope.server.spool import Spool
 from hopscope.server.storage.embedded import Embedded
@@ -92,9 +93,20 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
         loopback = not settings.insecure
-        web = Web(Answers(store, settings.retention_hours), spool, ingest, loopback)
+        reader = Reader(store, settings.retention_hours)
+        web = Web(concerns(reader, spool, ingest), lambda: _ready(reader, ingest), loopback)
         stack.enter_context(_answering(web, listening))
         yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))
+
+
+def _ready(reader: Reader, ingest: Ingest) -> None:
+    """Raises StoreError when the store does not answer or does not take."""
+    try:
+        reader.agents()
+    except StoreError as error:
+        raise StoreError(f"the store does not answer: {error}") from error
+    if ingest.trouble:
+        raise StoreError(f"the store refuses: {ingest.trouble}")
 
 
 def _need_wide_vectors() -> None:

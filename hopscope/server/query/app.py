@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
+import orjson
 from anyio import CapacityLimiter, fail_after, to_thread
-from ariadne import EnumType, ObjectType, QueryType, ScalarType, load_schema_from_path, make_executable_schema
-from ariadne.asgi import GraphQL
-from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -22,41 +14,27 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hopscope.edges.histogram import percentile
-from hopscope.metrics import METRICS
-from hopscope.server.ingest import Ingest
-from hopscope.server.query import limits
-from hopscope.server.query.answers import Answers
-from hopscope.server.spool import Spool
+from hopscope.server.query.concern import LOCAL, Concern
+from hopscope.server.query.execution import Execution
 from hopscope.server.storage.store import StoreError
 
-log = logging.getLogger(__name__)
-
 AT_ONCE, SECONDS, BODY = 4, 20.0, 65536
-"""Questions answered at the same time, how long each may take, bytes of a request."""
-# Read with the program: later we may be a user who is not allowed to read the place it is installed in.
-_SCHEMA = load_schema_from_path(str(Path(__file__).with_name("schema.graphql")))
-_VERSION = version("hopscope")
-_STEPS = {"SECOND": "1s", "MINUTE": "1m", "HOUR": "1h"}
+"""Requests answered at the same time, how long each may take, bytes of a request."""
+CALLER = "hopscope.caller"
+"""Where in a request's scope who checked it left the Caller."""
+_JSON = "application/json"
 
 
 class Web:
-    """The ASGI application. `loopback`: only requests that name this host are answered."""
+    """The ASGI application. `ready` raises StoreError when nothing can be answered or taken.
 
-    def __init__(self, answers: Answers, spool: Spool, ingest: Ingest, loopback: bool) -> None:
-        self._answers = answers
-        self._spool = spool
-        self._ingest = ingest
+    `loopback`: only requests that name this host are answered.
+    """
+
+    def __init__(self, concerns: Sequence[Concern], ready: Callable[[], None], loopback: bool) -> None:
+        self._execution = Execution(concerns)
+        self._ready = ready
         self._at_once: CapacityLimiter | None = None
-        schema = make_executable_schema(
-            _SCHEMA,
-            [*self._queries(), *_types()],
-            convert_names_case=True,
-        )
-        graphql = GraphQL(
-            schema, query_parser=limits.read, validation_rules=[limits.Bounded], error_formatter=_formatted,
-            execute_get_queries=False, explorer=None, logger=log.name,
-        )  # fmt: skip
         middleware = [Middleware(_Bounded)]
         if loopback:
             # A page of elsewhere whose name resolves to this host must not read our answers.
@@ -64,94 +42,53 @@ class Web:
             middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=names))
         self.application = Starlette(
             routes=[
-                Route("/graphql", graphql.handle_request, methods=["GET", "POST"]),
+                Route("/graphql", self._graphql, methods=["POST"]),
                 Route("/healthz", _healthy),
-                Route("/readyz", self._ready),
+                Route("/readyz", self._readiness),
             ],
             middleware=middleware,
         )
 
-    def _queries(self) -> list[Any]:
-        query = QueryType()
-        for name in ("edges", "series", "listeners", "agents"):
-            query.set_field(name, self._threaded(getattr(self._answers, name)))
-        query.set_field("metrics", lambda *_: METRICS)
-        query.set_field("server", self._threaded(self._state))
-        return [query]
-
-    def _threaded(self, answer: Callable[..., Any]) -> Callable[..., Any]:
-        async def resolve(_: Any, __: Any, **arguments: Any) -> Any:
-            if self._at_once is None:
-                self._at_once = CapacityLimiter(AT_ONCE)
-            try:
-                with fail_after(SECONDS):
-                    return await to_thread.run_sync(
-                        partial(answer, **arguments), limiter=self._at_once, abandon_on_cancel=True
-                    )
-            except (StoreError, ValueError) as error:
-                raise GraphQLError(str(error)) from error
-            except TimeoutError as error:
-                raise GraphQLError(f"no answer within {SECONDS:g} seconds; a shorter window") from error
-
-        return resolve
-
-    def _state(self) -> dict[str, Any]:
-        batches, size = self._spool.waiting
-        return {
-            "version": _VERSION,
-            "spooled": batches,
-            "spooled_bytes": size,
-            "set_aside": self._spool.aside,
-            "trouble": self._ingest.trouble,
-        }
-
-    async def _ready(self, _: Request) -> Response:
+    async def _graphql(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+            return _refused(f"the content-type must be {_JSON}", 415)
         try:
-            await to_thread.run_sync(self._answers.agents)
+            asked = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            return _refused(f"the request is not JSON: {error}")
+        if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
+            return _refused("the request must be an object with a `query`")
+        if not isinstance(asked.get("variables") or {}, dict):
+            return _refused("`variables` must be an object")
+        if not isinstance(asked.get("operationName") or "", str):
+            return _refused("`operationName` must be a text")
+        caller = request.scope.get(CALLER, LOCAL)
+        if self._at_once is None:
+            self._at_once = CapacityLimiter(AT_ONCE)
+        try:
+            with fail_after(SECONDS):
+                # Here nothing may wait or compute for long: agents' health checks and other answers are behind it.
+                answer = await to_thread.run_sync(
+                    self._execution.answer, asked, caller, limiter=self._at_once, abandon_on_cancel=True
+                )
+        except TimeoutError:
+            return _refused(f"no answer within {SECONDS:g} seconds; a shorter window", 200)
+        return Response(answer.body, 200 if answer.valid else 400, media_type=_JSON)
+
+    async def _readiness(self, _: Request) -> Response:
+        try:
+            await to_thread.run_sync(self._ready)
         except StoreError as error:
-            return PlainTextResponse(f"the store does not answer: {error}\n", 503)
-        if self._ingest.trouble:
-            return PlainTextResponse(f"the store refuses: {self._ingest.trouble}\n", 503)
+            return PlainTextResponse(f"{error}\n", 503)
         return PlainTextResponse("ready\n")
+
+
+def _refused(why: str, code: int = 400) -> Response:
+    return Response(orjson.dumps({"errors": [{"message": why}]}), code, media_type=_JSON)
 
 
 async def _healthy(_: Request) -> Response:
     return PlainTextResponse("ok\n")
-
-
-def _types() -> list[Any]:
-    side, value = ObjectType("Side"), ObjectType("Value")
-    side.set_field("metrics", _chosen)
-    value.set_field("percentiles", _percentiles)
-    moment = ScalarType("DateTime", value_parser=_moment)
-    steps, sides = EnumType("Step", _STEPS), EnumType("SideName", {"CLIENT": "client", "SERVER": "server"})
-    return [side, value, moment, ScalarType("Long"), ScalarType("JSON"), steps, sides]
-
-
-def _chosen(side: dict[str, Any], _: Any, names: list[str] | None = None) -> list[dict[str, Any]]:
-    return [value for value in side["values"] if names is None or value["metric"] in names]
-
-
-def _percentiles(value: dict[str, Any], _: Any, shares: list[float]) -> list[float]:
-    if len(shares) > 20 or not all(0 <= share <= 1 for share in shares):
-        raise GraphQLError("shares: at most 20, each from 0 to 1")
-    found = [percentile(value["histogram"], share) for share in shares] if value["histogram"] else []
-    return [ns for ns in found if ns is not None]
-
-
-def _moment(text: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise GraphQLError(f"{text!r} is not a moment like 2026-01-31T12:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _formatted(error: GraphQLError, _: bool) -> dict[str, Any]:
-    told = error.formatted
-    if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
-        return {**told, "message": "internal error; the server's log has it"}
-    return dict(told)
 
 
 class _Bounded:

@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     OperationDefinitionNode,
     ValidationRule,
-    parse,
 )
 
 DEPTH, FIELDS, ROOTS, TOKENS = 15, 500, 10, 4000
 """Levels of nesting; fields and fields of the root with each fragment spread out; words of the text."""
-
-
-def read(_: Any, data: dict[str, Any]) -> DocumentNode:
-    """The document of a request. Raises GraphQLError."""
-    return parse(data["query"], max_tokens=TOKENS)
 
 
 class Bounded(ValidationRule):

@@ -1,0 +1,133 @@
+"""Which process talked to which, with all that both sides measured."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import GraphQLError
+
+from hopscope.edges.histogram import percentile
+from hopscope.edges.label import label
+from hopscope.metrics import BY_NAME
+from hopscope.server.query.concern import Caller
+from hopscope.server.query.figures import by_metric, number, side
+from hopscope.server.query.projection import Fields
+from hopscope.server.query.reader import WITHIN, Reader, Row, window_of
+from hopscope.server.query.windows import Span, asked, best
+from hopscope.server.storage.schema import Resolution
+
+MOST_EDGES, MOST_SHARES = 5000, 20
+SIDES = {None: 0, "client": 1, "server": 2}
+
+
+class Edges:
+    """Query.edges."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.fields: Fields = {
+            "Query": {"edges": self.edges},
+            "Side": {"metrics": _chosen},
+            "Value": {"percentiles": _percentiles},
+        }
+
+    def edges(self, _: Caller, window: Mapping[str, Any], own: bool, limit: int) -> dict[str, Any]:
+        """See `Query.edges` in the schema."""
+        if not 0 < limit <= MOST_EDGES:
+            raise ValueError(f"limit: from 1 to {MOST_EDGES}")
+        now = time.time()
+        resolution, span = best(asked(window, now), now, self._reader.retention_hours)
+        lines = self._reader.store.query(
+            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM hopscope.metric_{resolution.step} AS m"
+            f" WHERE {WITHIN} AND line IN (SELECT id FROM hopscope.edge WHERE own <= {{own:UInt8}})"
+            " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
+            start=span.start, end=span.end, own=int(own), limit=limit,
+        )  # fmt: skip
+        completeness = self._reader.completeness(span, resolution)
+        return {
+            "window": window_of(span),
+            "step": resolution.step,
+            "total": lines[0]["lines"] if lines else 0,
+            "edges": self._described([row["line"] for row in lines], span, resolution, completeness),
+            "completeness": completeness,
+        }
+
+    def _described(
+        self, lines: list[int], span: Span, resolution: Resolution, completeness: Iterable[Row]
+    ) -> list[dict[str, Any]]:
+        rows: dict[int, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for row in self._reader.rows(lines, span, resolution):
+            rows[row["line"]][row["side"]].append(row)
+        things = self._reader.entities("edge", lines)
+        processes = self._reader.processes(things, ("client_process", "server_process"))
+        seconds = {row["id"]: row["seconds_recorded"] for row in completeness}
+        probes = self._reader.probes()
+        return [edge_of(things[line], rows[line], processes, seconds, probes) for line in lines if line in things]
+
+
+def _chosen(side: Row, names: list[str] | None = None) -> list[Row]:
+    return [value for value in side["values"] if names is None or value["metric"] in names]
+
+
+def _percentiles(value: Row, shares: list[float]) -> list[float]:
+    if len(shares) > MOST_SHARES or not all(0 <= share <= 1 for share in shares):
+        raise GraphQLError(f"shares: at most {MOST_SHARES}, each from 0 to 1")
+    found = [percentile(value["histogram"], share) for share in shares] if value["histogram"] else []
+    return [ns for ns in found if ns is not None]
+
+
+def host_of(things: list[Row], side: str | None) -> int:
+    """The host that measures a side: the one on which its process is."""
+    ends = (f"{side}_process",) if side else ("client_process", "server_process")
+    host: int = next((row["host"] for row in things for end in ends if row[end]), things[0]["host"])
+    return host
+
+
+def end_of(thing: Row, name: str, processes: Mapping[int, Row]) -> dict[str, Any]:
+    process = processes.get(thing[f"{name}_process"])
+    names = ("service", "instance", "container", "cgroup")
+    return {
+        "id": f"{process['id']:016x}" if process else None,
+        "process": process["name"] if process else None,
+        **{key: (process[key] or None) if process else None for key in names},
+        "pids": thing[f"{name}_pids"],
+        "address": thing[f"{name}_address"],
+        "listen": thing[f"{name}_listen"] or None,
+    }
+
+
+def edge_of(
+    things: list[Row], rows: Mapping[int, list[Row]], processes: Mapping[int, Row], seconds: Mapping[int, float],
+    probes: Mapping[int, Row],
+) -> dict[str, Any]:  # fmt: skip
+    latest = things[0]
+    ends = {}
+    for name in ("client", "server"):
+        witness = next((thing for thing in things if thing[f"{name}_process"]), latest)
+        ends[name] = end_of(witness, name, processes)
+    learned = next((thing for thing in things if thing["protocol"] != "unknown"), latest)
+    own = by_metric(rows.get(0, ()))
+    counts = {name: number(BY_NAME[name], own.get(BY_NAME[name].number, {})) for name in ("opened", "closed", "active")}
+    failed = own.get(BY_NAME["failed"].number, {})
+    sides = {}
+    for name in ("client", "server"):
+        held = rows.get(SIDES[name])
+        host = host_of(things, name)
+        measured = side(held, name, seconds.get(host, 0.0), probes.get(host, {})) if held else None
+        sides[f"{name}_side"] = measured
+    return {
+        "id": f"{latest['id']:016x}",
+        **ends,
+        **{name: learned[name] for name in ("transport", "protocol", "security")},
+        "label": label(learned["transport"], learned["protocol"], learned["security"]),
+        "tls": {"sni": latest["sni"], "alpn": latest["alpn"]} if latest["sni"] or latest["alpn"] else None,
+        "own": bool(latest["own"]),
+        "connections": {
+            **{name: round(count or 0) for name, count in counts.items()},
+            "failed": [{"reason": cause, "count": row["count"]} for cause, row in failed.items()],
+        },
+        **sides,
+    }

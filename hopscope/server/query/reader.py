@@ -1,0 +1,112 @@
+"""What several questions read from the tables: SQL in, plain rows out."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hopscope.server.query.windows import Span, text
+from hopscope.server.storage.schema import Resolution
+from hopscope.server.storage.store import Store
+
+MOST_GAPS = 100
+MERGED = (
+    "sum(count) AS count, sum(bytes) AS bytes, sum(total) AS total, min(least) AS least, max(most) AS most, "
+    "max(last) AS last, sumMap(histogram) AS histogram"
+)
+WITHIN = "ts >= toDateTime({start:UInt32}) AND ts < toDateTime({end:UInt32})"
+Row = Mapping[str, Any]
+
+
+class Reader:
+    """Reads a store. `retention_hours`: how long seconds are kept. Each method raises StoreError."""
+
+    def __init__(self, store: Store, retention_hours: int) -> None:
+        self.store = store
+        self.retention_hours = retention_hours
+
+    def rows(self, lines: list[int], span: Span, resolution: Resolution) -> Sequence[Row]:
+        """What lines measured in a span, summed over it."""
+        return self.store.query(
+            f"SELECT line, side, metric, label, {MERGED} FROM hopscope.metric_{resolution.step}"
+            f" WHERE {WITHIN} AND line IN {{lines:Array(UInt64)}} GROUP BY line, side, metric, label",
+            start=span.start, end=span.end, lines=lines,
+        )  # fmt: skip
+
+    def entities(self, kind: str, ids: list[int]) -> dict[int, list[Row]]:
+        """What is known of things, by id, the latest first; several hosts may know of one."""
+        found: dict[int, list[Row]] = defaultdict(list)
+        sql = f"SELECT * FROM hopscope.{kind} FINAL WHERE id IN {{ids:Array(UInt64)}} ORDER BY last DESC"
+        for row in self.store.query(sql, ids=ids):
+            found[row["id"]].append(row)
+        return found
+
+    def processes(self, things: Mapping[int, list[Row]], ends: Iterable[str]) -> dict[int, Row]:
+        """The processes at the ends of things, by id."""
+        ids = {row[end] for rows in things.values() for row in rows for end in ends} - {0}
+        return {number: rows[0] for number, rows in self.entities("process", sorted(ids)).items()}
+
+    def agents(self) -> Sequence[Row]:
+        """What the agents said of themselves."""
+        return self.store.query("SELECT * FROM hopscope.agent FINAL ORDER BY host")
+
+    def probes(self) -> dict[int, Row]:
+        """What measures each metric, by host."""
+        return {row["id"]: json.loads(row["probes"]) for row in self.agents()}
+
+    def completeness(self, span: Span, resolution: Resolution) -> list[dict[str, Any]]:
+        """See `Completeness` in the schema; `id`: of the host."""
+        seen = self.store.query(
+            "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state"
+            f" FROM hopscope.seen_{resolution.step} WHERE {WITHIN} GROUP BY id ORDER BY id",
+            start=span.start, end=span.end,
+        )  # fmt: skip
+        gaps = self.gaps(span)
+        names = {row["id"]: row["host"] for row in self.agents()}
+        hosts = {row["id"]: row for row in seen} | {
+            host: {"seconds": 0.0, "amounts": {}, "state": ""} for host in gaps if host not in {r["id"] for r in seen}
+        }
+        return [
+            {
+                "id": host,
+                "host": names.get(host, f"{host:016x}"),
+                "seconds_asked": span.seconds,
+                "seconds_recorded": row["seconds"],
+                "gaps": gaps.get(host, []),
+                "amounts": [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())],
+                "state": json.loads(row["state"]) if row["state"] else None,
+            }
+            for host, row in hosts.items()
+        ]
+
+    def gaps(self, span: Span) -> dict[int, list[dict[str, Any]]]:
+        """See `Gap` in the schema, by host, the latest first."""
+        found = defaultdict(list)
+        for row in self.store.query(
+            "SELECT host, toUnixTimestamp(ts) AS second, seconds, batches, cause FROM hopscope.gap"
+            " WHERE ts < toDateTime({end:UInt32}) AND ts + seconds > toDateTime({start:UInt32})"
+            f" ORDER BY ts DESC LIMIT {MOST_GAPS} BY host",
+            start=span.start, end=span.end,
+        ):  # fmt: skip
+            found[row["host"]].append(
+                {"from": text(row["second"]), **{name: row[name] for name in ("seconds", "batches", "cause")}}
+            )
+        return found
+
+
+def number_of(identity: str) -> int:
+    """The number of an id of 16 hex digits. Raises ValueError."""
+    try:
+        number = int(identity, 16)
+    except ValueError as error:
+        raise ValueError(f"{identity!r} is not an id") from error
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"{identity!r} is not an id")
+    return number
+
+
+def window_of(span: Span) -> dict[str, Any]:
+    """See `Window` in the schema."""
+    return {"from": text(span.start), "to": text(span.end), "seconds": span.seconds}

@@ -1,0 +1,107 @@
+"""Is an answer what the request asked for, field by field, and a wrong request refused in a line?"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from graphql import build_client_schema, get_introspection_query
+
+from hopscope.agent.reporters.blocks import Blocks
+
+from .conftest import Server, servers
+from .profiles import HOST, profile
+
+QUESTION = """
+query Whole($few: WindowInput!, $yes: Boolean! = true) {
+  __typename
+  mine: edges(window: $few, limit: 1) { ...window window { seconds } edges { id ...sides } }
+  other: edges(window: $few) { total kind: __typename step edges @skip(if: $yes) { id } }
+  agents { host @include(if: $yes) boot @include(if: false) }
+  __type(name: "Tls") { name fields { name } }
+}
+query Other { agents { host } }
+fragment window on Edges { window { from } }
+fragment sides on Edge {
+  clientSide { metrics(names: ["write"]) { metric half: percentiles(shares: [0.5]) all: percentiles } }
+  clientSide { tcp { name } }
+  ... on Edge { label }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with servers() as make:
+        server = make().start()
+        server.send(Blocks(1, "1.0").batches(profile(int(time.time()) - 5))[0][1].SerializeToString())
+        yield server
+
+
+def test_aliases_fragments_and_conditions(server: Server) -> None:
+    body = {"query": QUESTION, "variables": {"few": {"last": 60}}, "operationName": "Whole"}
+    code, answer = send(server, json.dumps(body).encode())
+    assert code == 200 and "errors" not in answer, answer
+    data = answer["data"]
+    assert list(data) == ["__typename", "mine", "other", "agents", "__type"] and data["__typename"] == "Query"
+    assert set(data["mine"]["window"]) == {"from", "seconds"}
+    (edge,) = data["mine"]["edges"]
+    assert list(edge) == ["id", "clientSide", "label"]
+    (write,) = edge["clientSide"]["metrics"]
+    assert write["metric"] == "write" and len(write["half"]) == 1 and len(write["all"]) == 5
+    assert edge["clientSide"]["tcp"][0]["name"] == "srtt"
+    assert data["other"] == {"total": 3, "kind": "Edges", "step": "SECOND"}
+    assert data["agents"] == [{"host": HOST}]
+    assert data["__type"] == {"name": "Tls", "fields": [{"name": "sni"}, {"name": "alpn"}]}
+
+
+def test_the_schema_can_be_asked_for(server: Server) -> None:
+    schema = build_client_schema(server.ask(get_introspection_query()))
+    assert schema.query_type is not None and "edges" in schema.query_type.fields
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"no JSON", "not JSON"),
+        (b"[]", "object with a `query`"),
+        (b'{"query": 1}', "object with a `query`"),
+        (b'{"query": "{ agents { host } }", "variables": 3}', "`variables`"),
+        (b'{"query": "{ agents { host } ", "variables": {}}', "Syntax Error"),
+        (b'{"query": "{ agents { nobody } }"}', "Cannot query field"),
+        (b'{"query": "query A { agents { host } } query B { agents { host } }"}', "which operation"),
+        (b'{"query": "{ agents { host } }", "operationName": "C"}', "which operation"),
+        (b'{"query": "query($w: WindowInput!) { edges(window: $w) { total } }"}', "to be provided"),
+        (b'{"query": "{ edges(window: {last: \\"x\\"}) { total } }"}', "Int cannot represent"),
+        (b"\xff\xfe", "not JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(server: Server, body: bytes, why: str) -> None:
+    code, answer = send(server, body)
+    assert code == 400 and why in json.dumps(answer["errors"]), answer
+
+
+def test_one_refused_question_leaves_a_line_and_no_data(server: Server) -> None:
+    code, answer = send(server, json.dumps({"query": "{ a: agents { host } edges(window: {}) { total } }"}).encode())
+    (error,) = answer["errors"]
+    assert code == 200 and answer["data"] is None and error["path"] == ["edges"]
+    assert error["message"] == "a window is either `from` and `to`, or `last`"
+
+
+def test_only_json_is_read(server: Server) -> None:
+    code, answer = send(server, b"{}", "text/plain")
+    assert code == 415 and "application/json" in answer["errors"][0]["message"]
+
+
+def send(server: Server, body: bytes, kind: str = "application/json; charset=utf-8") -> tuple[int, dict]:
+    request = urllib.request.Request(server.http, body, {"content-type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
