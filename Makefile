@@ -23,21 +23,21 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: run demo test endurance kernels kernel-one bench setup wire bpf lint wheel clean
-run: setup bpf
+.PHONY: page run demo test endurance kernels kernel-one bench setup wire bpf lint wheel clean
+run: setup bpf page
 	$(Q)$(BIN)/hopscope run
 
-demo: setup $(VENV)/demo-programs wire bpf
+demo: setup $(VENV)/demo-programs wire bpf page
 	$(Q)$(BIN)/hopscope demo
 
 # The tests look at a kernel and at programs in real time: what fails on a busy machine has to pass alone, and is named.
 # Then one other kernel than this machine's.
-test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf lint
+test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf page lint
 	$(Q)$(PYTEST) tests || { echo "  AGAIN    what failed, alone"; $(PYTEST) --last-failed; }
 	$(Q)$(MAKE) --no-print-directory kernel-one
 
 # What takes minutes: the same questions, asked often.
-endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf
+endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf page
 	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py
 	$(Q)$(PYTEST) -m heavy tests
 
@@ -108,14 +108,31 @@ hopscope/wire/%_pb2.py: hopscope/wire/%.proto $(VENV)/ready
 	$(Q)PATH="$(BIN):$$PATH" $(PY) -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. --mypy_out=quiet:. \
 	  --mypy_grpc_out=quiet:. $<
 
-lint: setup bpf | build
+# The page, built into the package; the second time only what changed. Node is asked for by its command: there are other
+# packages of it than Debian's.
+PAGE := hopscope/server/page/index.html
+UI_SOURCES := $(shell find ui/src -type f) $(wildcard ui/*.json ui/*.ts ui/*.html)
+page: $(PAGE)
+$(PAGE): $(UI_SOURCES) ui/node_modules/.package-lock.json
+	@echo "  PAGE     $(@D)"
+	$(Q)cd ui && npm run --silent build
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	$(Q)command -v npm >/dev/null || { echo "  APT      nodejs npm"; apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; }
+	@echo "  NPM      ui/node_modules"
+	$(Q)cd ui && npm ci --silent --ignore-scripts
+	@touch $@
+
+lint: setup bpf page | build
 	@echo "  LINT     ruff, mypy, import contracts, clang-format"
 	$(Q)$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check .
 	$(Q)$(BIN)/mypy
 	$(Q)$(BIN)/lint-imports --no-logo >build/contracts.txt || { cat build/contracts.txt; exit 1; }
+	@echo "  LINT     TypeScript: types, eslint, pure tests, size"
+	$(Q)cd ui && npm run --silent lint
 	$(Q)clang-format --dry-run -Werror $(BPF_SOURCES) $(wildcard tests/workloads/*.c tests/kernels/*.c bench/*.c)
 
-wheel: setup bpf
+wheel: setup bpf page
 	@echo "  WHEEL    dist/"
 	$(Q)$(PY) -m build -q --wheel --outdir dist .
 
@@ -123,4 +140,4 @@ build:
 	@mkdir -p $@
 
 clean:
-	rm -rf $(VENV) build dist hopscope/bpf/*.o hopscope/wire/hopscope/*/*_pb2*
+	rm -rf $(VENV) build dist ui/node_modules hopscope/server/page hopscope/bpf/*.o hopscope/wire/hopscope/*/*_pb2*

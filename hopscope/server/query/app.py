@@ -1,4 +1,4 @@
-"""The HTTP side: `/graphql`, `/healthz`, `/readyz`."""
+"""The HTTP side: `/graphql`, `/healthz`, `/readyz`, and the page at all other addresses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hopscope.server.query import page
 from hopscope.server.query.concern import LOCAL, Concern
 from hopscope.server.query.execution import Execution
 from hopscope.server.storage.store import StoreError
@@ -45,6 +46,7 @@ class Web:
                 Route("/graphql", self._graphql, methods=["POST"]),
                 Route("/healthz", _healthy),
                 Route("/readyz", self._readiness),
+                *page.routes(),
             ],
             middleware=middleware,
         )

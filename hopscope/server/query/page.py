@@ -1,0 +1,80 @@
+"""The page as it was built: `/assets/*` for ever, its one HTML file for every other address that is asked for."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+BUILT = Path(__file__).parents[1] / "page"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; "
+    "worker-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "vary": "accept-encoding",
+}
+_NOT_BUILT = (
+    "This server has no page: it runs from a checkout in which the page was not built. "
+    "`make page` builds it; then start the server again. The API is at /graphql.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    plain: bytes
+    packed: bytes
+    kind: str
+
+    def answer(self, request: Request, lasting: str) -> Response:
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {**_HEADERS, "cache-control": lasting, **({"content-encoding": "gzip"} if packed else {})}
+        return Response(self.packed if packed else self.plain, headers=headers, media_type=self.kind)
+
+
+def routes(folder: Path = BUILT) -> list[BaseRoute]:
+    """Where the page is; the last of all routes. Everything is read now: later we may be a user who is not allowed to
+    read the place where the program is installed."""
+    assets = _read(folder / "assets")
+    index = _read(folder).get("index.html")
+
+    def asset(request: Request) -> Response:
+        found = assets.get(request.path_params["name"])
+        # The build puts a hash of what is in it into each name.
+        return found.answer(request, "public, max-age=31536000, immutable") if found else _nothing()
+
+    def page(request: Request) -> Response:
+        return index.answer(request, "no-cache") if index else PlainTextResponse(_NOT_BUILT, 503, _HEADERS)
+
+    return [Route("/assets/{name}", asset), Route("/{path:path}", page)]
+
+
+def _nothing() -> Response:
+    return PlainTextResponse("there is no such file\n", 404, _HEADERS)
+
+
+def _read(folder: Path) -> Mapping[str, _File]:
+    if not folder.is_dir():
+        return {}
+    files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
+    held = {name: path.read_bytes() for name, path in files.items()}
+    return {
+        name: _File(plain, gzip.compress(plain, 6, mtime=0), _TYPES[files[name].suffix]) for name, plain in held.items()
+    }

@@ -1,0 +1,51 @@
+/* The frame: bars, the view that the address names, and the keys that work everywhere. */
+import { useEffect } from "preact/hooks";
+import { go, path } from "./address";
+import { HealthBar } from "./HealthBar";
+import { Help } from "./Help";
+import { bind } from "./keys";
+import { Say } from "./Say";
+import { tokenWanted } from "./session";
+import { toggleTheme } from "./theme";
+import { TokenForm } from "./TokenForm";
+import { TopBar, copyLink, exportOpen, helpOpen } from "./TopBar";
+import { View } from "./View";
+
+function does(what: () => void): () => boolean {
+  return () => {
+    what();
+    return true;
+  };
+}
+
+function useKeys(): void {
+  useEffect(
+    () =>
+      bind([
+        { keys: ["g f"], does: "Find", run: does(() => go("/find")) },
+        { keys: ["g m"], does: "Mesh", run: does(() => go("/mesh")) },
+        { keys: ["g t"], does: "Tasks", run: does(() => go("/tasks")) },
+        { keys: ["c"], does: "copy link", run: does(() => void copyLink()) },
+        { keys: ["x"], does: "export", run: does(() => (exportOpen.value = true)) },
+        { keys: ["d"], does: "dark or light", run: does(toggleTheme) },
+        { keys: ["?"], does: "this list", run: does(() => (helpOpen.value = true)) },
+      ]),
+    [],
+  );
+}
+
+export function App() {
+  useKeys();
+  return (
+    <>
+      <a class="skip" href="#main">
+        To the content
+      </a>
+      <TopBar />
+      {tokenWanted.value !== null ? <TokenForm /> : <View path={path.value} />}
+      <HealthBar />
+      <Say />
+      {helpOpen.value ? <Help close={() => (helpOpen.value = false)} /> : null}
+    </>
+  );
+}
