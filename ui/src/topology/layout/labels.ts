@@ -1,0 +1,56 @@
+/** Where the words on the lines stand: the worst first, then the busiest; the first free place along the line wins. */
+
+import { at, type Cubic } from "./lines";
+import type { Box, Label, Line, Point } from "./model";
+import { severity } from "./sides";
+import { textWidth } from "./text";
+
+const PLACES = [0.5, 0.74, 0.42, 0.58, 0.66, 0.34, 0.8, 0.26] as const;
+const HEIGHT = 19;
+const SIZE = 11;
+/** What stays free between a label and its neighbours. */
+const ASIDE = 8;
+const ABOVE = 3;
+
+export interface Ask {
+  readonly line: Line;
+  readonly curve: Cubic;
+  /** One of a pair: its label stands on its outer side. */
+  readonly outward: Point | null;
+  /** Middle of a level piece of its trunk: a label above that is read before one in the crowd. */
+  readonly above: Point | null;
+}
+
+/** A label for each of these lines that has room, by the line's id. */
+export function labels(asks: readonly Ask[], taken: readonly Box[], selected: string | null): Map<string, Label> {
+  const boxes = [...taken];
+  const placed = new Map<string, Label>();
+  const first = (ask: Ask): number => (ask.line.id === selected ? -1 : severity(ask.line.state));
+  const sorted = [...asks].sort(
+    (a, b) => first(a) - first(b) || b.line.rate - a.line.rate || (a.line.id < b.line.id ? -1 : 1),
+  );
+  for (const ask of sorted) {
+    const { line } = ask;
+    const text = line.note ? `${line.label} ${line.note}` : line.label;
+    const w = Math.ceil(textWidth(text, SIZE) + (severity(line.state) <= severity("better") ? 28 : 16));
+    const found = candidates(ask, w).find((box) => boxes.every((other) => apart(box, other)));
+    if (!found) continue;
+    boxes.push(found);
+    placed.set(line.id, { ...found, text: line.label, note: line.note });
+  }
+  return placed;
+}
+
+function candidates({ curve, outward, above }: Ask, w: number): Box[] {
+  const h = HEIGHT;
+  const along = PLACES.map((t) => {
+    const p = at(curve, t);
+    const off = outward ?? { x: 0, y: 0 };
+    return { x: p.x - w / 2 + off.x * (w / 2 + 7), y: p.y - h / 2 + off.y * (h / 2 + 7), w, h };
+  });
+  return above ? [{ x: above.x - w / 2, y: above.y - h - 5, w, h }, ...along] : along;
+}
+
+function apart(a: Box, b: Box): boolean {
+  return a.x + a.w + ASIDE <= b.x || b.x + b.w + ASIDE <= a.x || a.y + a.h + ABOVE <= b.y || b.y + b.h + ABOVE <= a.y;
+}

@@ -1,0 +1,263 @@
+/** The laws of the picture: nothing overlaps, nobody moves, the same graph gives the same bytes. */
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { cell, cells, grid } from "../src/topology/layout/hexagon";
+import { layout } from "../src/topology/layout/layout";
+import { widthStep } from "../src/topology/layout/lines";
+import type { Box, Graph, Picture } from "../src/topology/layout/model";
+import { columnsFor, order } from "../src/topology/layout/sides";
+import { anyGraph, graph, groups, largest, processes, smallGraph } from "./graphs";
+
+const RUNS = { numRuns: 60 };
+
+function chipBoxes(picture: Picture): Box[] {
+  return picture.chips.map((chip) => ({ x: chip.x - chip.w / 2, y: chip.y - chip.h / 2, w: chip.w, h: chip.h }));
+}
+
+function overlap(a: Box, b: Box): boolean {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}
+
+function overlaps(picture: Picture): number {
+  const labels = picture.wires.flatMap((wire) => (wire.label ? [wire.label] : []));
+  const boxes: Box[] = [...chipBoxes(picture), ...picture.cards, ...labels];
+  let found = 0;
+  boxes.forEach((box, i) => (found += boxes.slice(0, i).filter((other) => overlap(box, other)).length));
+  return found;
+}
+
+/** Places of chips, and the middle and inner edge of cards, by id. */
+function places(picture: Picture): Map<string, string> {
+  const chips = picture.chips.map((chip) => [chip.id, `${chip.x} ${chip.y}`] as const);
+  const cards = picture.cards.map((card) => [card.id, `${card.x} ${card.y + card.h / 2}`] as const);
+  return new Map([...chips, ...cards]);
+}
+
+function moved(before: Picture, after: Picture): string[] {
+  const now = places(after);
+  return [...places(before)].filter(([id, place]) => now.has(id) && now.get(id) !== place).map(([id]) => id);
+}
+
+describe("overlap", () => {
+  it("is none of chips, cards and labels", () => {
+    fc.assert(
+      fc.property(anyGraph, (any) => {
+        expect(overlaps(layout(any))).toBe(0);
+      }),
+      RUNS,
+    );
+    fc.assert(
+      fc.property(smallGraph, (any) => {
+        expect(overlaps(layout(any))).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is none in the largest picture, and every bad line says so", () => {
+    const picture = layout(largest());
+    expect(overlaps(picture)).toBe(0);
+    const bad = picture.wires.filter((wire) => wire.state !== "healthy");
+    expect(bad.length).toBeGreaterThan(15);
+    expect(bad.filter((wire) => wire.label === null && wire.sign === null)).toEqual([]);
+    expect(picture.wires).toHaveLength(1000);
+  });
+});
+
+describe("places", () => {
+  it("are kept when processes, groups and lines arrive or leave", () => {
+    fc.assert(
+      fc.property(anyGraph, fc.integer({ min: 0, max: 1e6 }), (any, seed) => {
+        const before = layout(any);
+        const stays = (id: string, i: number): boolean => (id.length * 7 + i * 31 + seed) % 3 > 0;
+        const inside = any.inside.filter((process, i) => stays(process.id, i));
+        const outside = any.groups.filter((group, i) => stays(group.id, i));
+        const after = layout({
+          ...any,
+          inside,
+          groups: outside,
+          lines: [],
+          places: any.inside.length,
+          dense: before.dense,
+        });
+        expect(moved(before, after)).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  it("do not hang on the order of what is given", () => {
+    fc.assert(
+      fc.property(anyGraph, (any) => {
+        const turned: Graph = {
+          ...any,
+          inside: [...any.inside].reverse(),
+          groups: [...any.groups].reverse(),
+          lines: [...any.lines].reverse(),
+        };
+        const [one, other] = [layout(any), layout(turned)];
+        expect(moved(one, other)).toEqual([]);
+        expect(new Map(other.wires.map((wire) => [wire.id, wire]))).toEqual(
+          new Map(one.wires.map((wire) => [wire.id, wire])),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it("of an inside ordinal are the same in every number of rings of one size", () => {
+    for (const ordinal of [0, 1, 6, 7, 18, 36, 60])
+      expect(cell(ordinal, grid(cells(4)))).toEqual(cell(ordinal, grid(cells(2))));
+    expect([7, 8, 19, 20, 37, 61, 91, 100, 127].map((n) => grid(n).rings)).toEqual([1, 2, 2, 3, 3, 4, 5, 6, 6]);
+  });
+
+  it("are all different, 38 on a side of a dense picture", () => {
+    const columns = columnsFor(grid(100), [], true);
+    const cells = order(columns).map(({ column, row }) => `${column}/${row}`);
+    expect(new Set(cells).size).toBe(38);
+    expect(cells.slice(0, 5)).toEqual(["0/0", "0/-1", "0/1", "0/-2", "0/2"]);
+    expect(cells.slice(-3)).toEqual(["0/4", "0/5", "0/6"]);
+  });
+});
+
+it("the same graph gives the same bytes", () => {
+  fc.assert(
+    fc.property(anyGraph, (any) => {
+      expect(JSON.stringify(layout(any))).toBe(JSON.stringify(layout(any)));
+    }),
+    RUNS,
+  );
+});
+
+/** Points of an SVG path of M, L, H, C, some pixels apart. */
+function points(path: string): { x: number; y: number }[] {
+  const found: { x: number; y: number }[] = [];
+  let at = { x: 0, y: 0 };
+  for (const [, verb, rest] of path.matchAll(/([MLC])([^MLC]*)/g)) {
+    const n = (rest ?? "").split(/[ ,]/).map(Number);
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = n;
+    const from = at;
+    const curve = verb === "C" ? [from.x, from.y, a, b, c, d, e, f] : [from.x, from.y, from.x, from.y, a, b, a, b];
+    if (verb !== "M") for (let i = 0; i <= 60; i += 1) found.push(bezier(curve, i / 60));
+    at = verb === "C" ? { x: e, y: f } : { x: a, y: b };
+  }
+  return found;
+}
+
+function bezier(
+  [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0]: number[],
+  t: number,
+): { x: number; y: number } {
+  const u = 1 - t;
+  const w = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t] as const;
+  return { x: w[0] * a + w[1] * c + w[2] * e + w[3] * g, y: w[0] * b + w[1] * d + w[2] * f + w[3] * h };
+}
+
+describe("trunks", () => {
+  const full = fc
+    .tuple(fc.integer({ min: 8, max: 120 }), fc.integer({ min: 30, max: 76 }), fc.integer({ min: 1, max: 3000 }))
+    .map(([n, m, rate]) => {
+      const inside = processes(n);
+      const outside = groups(m, 5);
+      const both = outside.flatMap((group, i) => {
+        const [process, member] = [inside[i % n]?.id ?? "", group.members[0]?.id ?? ""];
+        const ends =
+          i % 4 === 0
+            ? [
+                [process, member],
+                [member, process],
+              ]
+            : [[process, member]];
+        return ends.map(([from = "", to = ""]) => ({
+          id: `${from}>${to}`,
+          from,
+          to,
+          label: "HTTP",
+          note: "",
+          state: "healthy" as const,
+          rate,
+          partial: false,
+          gone: false,
+        }));
+      });
+      return graph(inside, outside, both);
+    });
+
+  it("pass under no card but end at their own", () => {
+    fc.assert(
+      fc.property(full, (any) => {
+        const picture = layout(any);
+        for (const trunk of picture.trunks) {
+          const half = trunk.width / 2;
+          const under = picture.cards.filter(
+            (card) =>
+              card.id !== trunk.card &&
+              points(trunk.path).some(
+                (p) => p.x > card.x && p.x < card.x + card.w && p.y > card.y - half && p.y < card.y + card.h + half,
+              ),
+          );
+          expect(under.map((card) => `${trunk.id} under ${card.id}`)).toEqual([]);
+          const own = picture.cards.find((card) => card.id === trunk.card);
+          const end = points(trunk.path).at(-1);
+          expect(own && end && end.y > own.y && end.y < own.y + own.h).toBe(true);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("are as wide as their lines together, and in the worst state of them", () => {
+    const inside = processes(30);
+    const outside = groups(3, 4);
+    const peers = outside[1]?.members.map((member) => member.id) ?? [];
+    const all = peers.map((to, i) => ({
+      id: `l${i}`,
+      from: "p1",
+      to,
+      label: "HTTP",
+      note: "",
+      state: i === 1 ? ("slow" as const) : ("healthy" as const),
+      rate: 60,
+      partial: false,
+      gone: false,
+    }));
+    const picture = layout(graph(inside, outside, all));
+    expect(picture.trunks).toMatchObject([{ id: "to g1", state: "slow", width: 4.25 }]);
+  });
+});
+
+describe("lines", () => {
+  it("of both directions and of two labels never coincide", () => {
+    const inside = processes(3);
+    const line = (from: string, to: string, label: string) => ({
+      id: `${from}${to}${label}`,
+      from,
+      to,
+      label,
+      note: "1/s",
+      state: "healthy" as const,
+      rate: 1,
+      partial: false,
+      gone: false,
+    });
+    const picture = layout(
+      graph(
+        inside,
+        [],
+        [line("p0", "p1", "HTTP"), line("p1", "p0", "HTTP"), line("p0", "p1", "gRPC"), line("p0", "p0", "TCP")],
+      ),
+    );
+    expect(new Set(picture.wires.map((wire) => wire.path)).size).toBe(4);
+    expect(picture.wires.every((wire) => !wire.path.includes("NaN"))).toBe(true);
+  });
+
+  it("leave a step of width only 20 % beyond its border", () => {
+    const steps = [1, 10, 100, 1000];
+    expect([9, 11, 13].map((rate) => widthStep(rate, steps, 1))).toEqual([1, 1, 2]);
+    expect([9, 7].map((rate) => widthStep(rate, steps, 2))).toEqual([2, 1]);
+    expect(widthStep(2000, steps, 1)).toBe(4);
+    expect(widthStep(0.2, steps, undefined)).toBe(0);
+  });
+});
