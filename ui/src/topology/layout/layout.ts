@@ -18,20 +18,7 @@ export function layout(graph: Graph): Picture {
   const columns = columnsFor(cellGrid, graph.groups, graph.dense);
   const dense = cellGrid.rings > 1 || columns.dense;
   const stateOf = statesOf(graph);
-  const chips = graph.inside.map((process): Chip => {
-    const { w, h } = cellGrid.chip;
-    const cut = cutMiddle(process.name, w - 12, h < 32 ? 11 : 13);
-    return {
-      id: process.id,
-      name: process.name,
-      sub: cutMiddle(process.sub, w - 8, 11),
-      cut,
-      state: stateOf(process.id),
-      ...cell(process.ordinal, cellGrid),
-      w,
-      h,
-    };
-  });
+  const chips = chipsOf(graph, cellGrid, stateOf);
   const placed = cards(graph.groups, columns, cellGrid, stateOf);
   const courses = trunks(graph, placed, columns, cellGrid);
   const ways = routes(
@@ -77,6 +64,20 @@ export function layout(graph: Graph): Picture {
     captions: dense ? [] : captions(placed, boxes),
     steps,
   };
+}
+
+function chipsOf(graph: Graph, cellGrid: Grid, stateOf: (id: string) => State): Chip[] {
+  const { w, h } = cellGrid.chip;
+  return graph.inside.map(({ id, name, sub, ordinal }) => ({
+    id,
+    name,
+    cut: cutMiddle(name, w - 12, h < 32 ? 11 : 13),
+    sub: cutMiddle(sub, w - 8, 11),
+    state: stateOf(id),
+    ...cell(ordinal, cellGrid),
+    w,
+    h,
+  }));
 }
 
 /** The worst state of the lines of each process, member and group. */
