@@ -32,35 +32,48 @@ smoothed round trip is mostly the peer's delayed acknowledgement."""
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of an edge, and a clause for each reason."""
+    """The state of an edge, and a clause for each reason.
+
+    `brief`: the first reason in its metric's word, short enough for the label on a line: `3.1 % retransmit`.
+    """
 
     name: Name
     reasons: tuple[str, ...] = ()
+    brief: str = ""
+
+
+_Reason = tuple[str, str]
+"""A clause, and the same in its metric's word."""
 
 
 def state(edge: Edge) -> State:
     """The state of an edge in its window."""
     failing, slow = list(_failing(edge)), list(_slow(edge))
     name: Name = "failing" if failing else "slow" if slow else "healthy"
-    return State(name, (*failing, *slow))
+    reasons = (*failing, *slow)
+    return State(name, tuple(clause for clause, _ in reasons), reasons[0][1] if reasons else "")
 
 
-def _failing(edge: Edge) -> Iterator[str]:
+def _failing(edge: Edge) -> Iterator[_Reason]:
     connections = edge.connections
     failed = sum(connections.failed.values())
     if failed and failed >= FAILED_SHARE * (failed + connections.opened):
         causes = [f"{count} {cause}" for cause, count in sorted(connections.failed.items())]
         why = next(iter(connections.failed)) if len(causes) == 1 else ", ".join(causes)
-        yield f"{failed} of {failed + connections.opened} connects failed ({why})"
+        worst = max(sorted(connections.failed), key=lambda cause: connections.failed[cause])
+        yield f"{failed} of {failed + connections.opened} connects failed ({why})", f"{connections.failed[worst]} {worst}"
     for where, side in _sides(edge):
         reset = side.metrics.get("reset")
         closed = max(connections.closed, 1)
         if reset is not None and reset.count and reset.count >= RESET_SHARE * closed:
-            yield f"{reset.count} of {max(closed, reset.count)} closed by a reset from {_senders(where, reset.reasons)}"
+            of = max(closed, reset.count)
+            clause = f"{reset.count} of {of} closed by a reset from {_senders(where, reset.reasons)}"
+            yield clause, _times(reset.count, "reset")
             break  # both ends see the same reset
     for where, side in _sides(edge):
         if probes := int(side.tcp.get("zero_window_probes", 0)):
-            yield f"the {_other(where)} does not read: {_times(probes, 'zero-window probe')} from the {where}"
+            clause = f"the {_other(where)} does not read: {_times(probes, 'zero-window probe')} from the {where}"
+            yield clause, "zero window"
 
 
 def _senders(where: str, reasons: object) -> str:
@@ -74,34 +87,39 @@ def _senders(where: str, reasons: object) -> str:
     return " and ".join(names.get(reason, reason) for reason in known) or "an unknown end"
 
 
-def _slow(edge: Edge) -> Iterator[str]:
+def _slow(edge: Edge) -> Iterator[_Reason]:
     for where, side in _sides(edge):
         resent, out = side.metrics.get("retransmit"), side.tcp.get("segments_out", 0)
         if resent is not None and resent.count >= max(RESENT_LEAST, RESENT_SHARE * out):
-            share = f", {resent.count / out:.1%} of its segments" if out >= resent.count else ""
-            yield f"the {where} sent {_times(resent.count, 'segment')} again{share}"
+            known = out >= resent.count
+            share = f", {resent.count / out:.1%} of its segments" if known else ""
+            brief = f"{100 * resent.count / out:.1f} % retransmit" if known else f"{resent.count} retransmit"
+            yield f"the {where} sent {_times(resent.count, 'segment')} again{share}", brief
         drop = side.metrics.get("drop")
         if drop is not None and drop.count >= DROPPED_LEAST:
             why = ", ".join(sorted(name for name in drop.reasons or {} if not name.startswith("tidy_up")))
-            yield f"the kernel dropped {_times(drop.count, 'packet')} of the {where}" + (f" ({why})" if why else "")
+            clause = f"the kernel dropped {_times(drop.count, 'packet')} of the {where}" + (f" ({why})" if why else "")
+            yield clause, _times(drop.count, "drop")
         yield from _held_back(where, side)
         least, now = side.tcp.get("min_rtt", 0), side.tcp.get("srtt", 0)
         if least >= NETWORK_US and now >= max(QUEUEING_LEAST_US, QUEUEING_TIMES * least):
-            yield f"packets queue on the way: round trip {now / 1000:.0f} ms, at its best {least / 1000:.1f} ms"
+            clause = f"packets queue on the way: round trip {now / 1000:.0f} ms, at its best {least / 1000:.1f} ms"
+            yield clause, f"RTT {now / 1000:.0f} ms"
         connect = side.metrics.get("connect")
         if connect is not None and (percentile(connect.histogram or (), 0.99) or 0) >= SYN_RETRY_NS:
-            yield "handshakes take a second or more: a SYN or its answer is lost"
+            yield "handshakes take a second or more: a SYN or its answer is lost", "connect over 1 s"
 
 
-def _held_back(where: str, side: Side) -> Iterator[str]:
+def _held_back(where: str, side: Side) -> Iterator[_Reason]:
     busy = side.tcp.get("busy", 0)
-    for name, what in (
-        ("rwnd_limited", f"the {_other(where)} reads too slowly: its window held the {where} back"),
-        ("sndbuf_limited", f"the {where}'s send buffer is too small: it held it back"),
+    for name, word, what in (
+        ("rwnd_limited", "window", f"the {_other(where)} reads too slowly: its window held the {where} back"),
+        ("sndbuf_limited", "send buffer", f"the {where}'s send buffer is too small: it held it back"),
     ):
         held = side.tcp.get(name, 0)
         if busy and held >= max(HELD_BACK_LEAST_US, HELD_BACK_SHARE * busy):
-            yield f"{what} {min(1.0, held / busy):.0%} of the time"
+            share = min(1.0, held / busy)
+            yield f"{what} {share:.0%} of the time", f"{word} {100 * share:.0f} %"
 
 
 def _sides(edge: Edge) -> Iterator[tuple[str, Side]]:
