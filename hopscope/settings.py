@@ -51,8 +51,10 @@ class ServerSettings:
         default=Path("/run/hopscope/server/grpc.sock"), metadata=_says("Unix socket of the local agent, or none.")
     )
     http: str = field(default="127.0.0.1:8080", metadata=_says("Where page and API are: host:port."))
-    retention_hours: int = field(
-        default=24, metadata=_says("Hours that seconds are kept; minutes and hours are kept longer.")
+    retention_hours: int = field(default=24, metadata=_says("Hours that rows of a second are kept."))
+    retention_days_minutes: int = field(default=7, metadata=_says("Days that rows of a minute are kept."))
+    retention_days_hours: int = field(
+        default=180, metadata=_says("Days that rows of an hour, and the names of things, are kept.")
     )
     insecure: bool = field(default=False, metadata=_says("Accept agents without TLS on other than loopback addresses."))
     user: str | None = field(default="nobody", metadata=_says("The user to become when started as root, or none."))

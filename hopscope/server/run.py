@@ -26,6 +26,7 @@ from hopscope.server.spool import Spool
 from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import StoreError
+from hopscope.server.storage.tables.kept import Retention
 from hopscope.settings import ServerSettings, address
 
 log = logging.getLogger(__name__)
@@ -76,13 +77,14 @@ def running(settings: ServerSettings) -> Iterator[Running]:
     if not settings.insecure:
         for name, (host, _) in hosts.items():
             _need_loopback(name, host)
+    retention = Retention.of(settings)
     with ExitStack() as stack:
         listening = stack.enter_context(_bind(*hosts["http"]))
         stack.enter_context(_owned(settings.data_dir))
         try:
             store = Embedded(settings.data_dir)
             stack.callback(store.close)
-            store_id = prepare(store, settings.retention_hours)
+            store_id = prepare(store, retention)
             spool = Spool(settings.data_dir / "spool", SPOOL_BYTES)
             ingest = Ingest(store, spool)
             if stored := ingest.replay():
@@ -93,7 +95,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
         loopback = not settings.insecure
-        reader = Reader(store, settings.retention_hours)
+        reader = Reader(store, retention)
         web = Web(concerns(reader, spool, ingest), lambda: _ready(reader, ingest), loopback)
         stack.enter_context(_answering(web, listening))
         yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))

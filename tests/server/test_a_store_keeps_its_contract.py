@@ -16,8 +16,10 @@ from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Insert, Store, StoreError
+from hopscope.server.storage.tables.kept import Retention
 
 ROWS = 300
+RETENTION = Retention(24, 168, 4320)
 SECOND = int(time.time()) // 3600 * 3600 - 60
 
 
@@ -26,7 +28,6 @@ def store() -> Iterator[Store]:
     # The engine serves one directory in a process and keeps it; each engine is opened once.
     with tempfile.TemporaryDirectory(prefix="hopscope-") as folder:
         opened = Embedded(Path(folder))
-        opened.command("CREATE DATABASE hopscope")
         yield opened
         opened.close()
         opened.close()
@@ -34,7 +35,7 @@ def store() -> Iterator[Store]:
 
 def test_each_kind_of_column_comes_back(store: Store) -> None:
     store.command(
-        "CREATE TABLE hopscope.kinds (a UInt8, b UInt64, c Int64, d Float64, e DateTime('UTC'), f String,"
+        "CREATE TABLE kinds (a UInt8, b UInt64, c Int64, d Float64, e DateTime('UTC'), f String,"
         " g LowCardinality(String), h Array(UInt32), i Array(String), j Map(UInt16, UInt64), k Tuple(UInt32, String))"
         " ENGINE = MergeTree ORDER BY b"
     )
@@ -57,7 +58,7 @@ def test_each_kind_of_column_comes_back(store: Store) -> None:
         Column("k", "Tuple(UInt32, String)", (numbers, words)),
     )
     store.insert(Insert("kinds", columns, ROWS), "kinds-1")
-    found = store.query("SELECT *, toUnixTimestamp(e) AS e FROM hopscope.kinds ORDER BY b")
+    found = store.query("SELECT *, toUnixTimestamp(e) AS e FROM kinds ORDER BY b")
     assert len(found) == ROWS
     for number, row in enumerate(found):
         assert [row[name] for name in "abcd"] == [number % 256, number + 2**63, -number, number / 8]
@@ -73,8 +74,8 @@ def test_parameters_are_never_read_as_sql(store: Store) -> None:
 
 
 def test_a_token_counts_once_in_the_rollups_too(store: Store) -> None:
-    first = prepare(store, 24)
-    assert prepare(store, 48) == first
+    first = prepare(store, RETENTION)
+    assert prepare(store, Retention(48, 168, 4320)) == first
     columns = (
         Column("ts", "DateTime", [SECOND, SECOND + 1]),
         Column("host", "UInt64", [1, 1]),
@@ -83,7 +84,7 @@ def test_a_token_counts_once_in_the_rollups_too(store: Store) -> None:
     for token in ("a-1", "a-2", "a-1", "a-2", "a-1"):
         store.insert(Insert("seen_1s", columns, 2), token)
     for step in ("1s", "1m", "1h"):
-        (row,) = store.query(f"SELECT sum(batches) AS n FROM hopscope.seen_{step}")
+        (row,) = store.query(f"SELECT sum(batches) AS n FROM seen_{step}")
         assert row["n"] == 4
 
 
@@ -98,12 +99,12 @@ def test_what_fails_says_so_and_harms_nothing(store: Store) -> None:
 
 
 def test_seconds_are_forgotten_in_time(store: Store) -> None:
-    prepare(store, 24)
+    prepare(store, RETENTION)
     kept = {
         row["name"]: row["kept"]
         for row in store.query(
             "SELECT name, extract(create_table_query, 'toIntervalHour\\\\((\\\\d+)\\\\)') AS kept FROM system.tables"
-            " WHERE database = 'hopscope' AND engine LIKE '%MergeTree'"
+            " WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
         )
     }
     assert kept["metric_1s"] == kept["seen_1s"] == "24"
@@ -111,12 +112,12 @@ def test_seconds_are_forgotten_in_time(store: Store) -> None:
 
 
 def test_a_name_not_heard_for_long_is_forgotten_beside_one_that_is(store: Store) -> None:
-    prepare(store, 24)
+    prepare(store, RETENTION)
     for number, last in ((1, SECOND - 400 * 86400), (2, SECOND)):
         columns = (Column("id", "UInt64", [number]), Column("last", "DateTime", [last]))
         store.insert(Insert("process", columns, 1), f"process-{number}")
-    store.command("OPTIMIZE TABLE hopscope.process FINAL")
-    assert [row["id"] for row in store.query("SELECT id FROM hopscope.process")] == [2]
+    store.command("OPTIMIZE TABLE process FINAL")
+    assert [row["id"] for row in store.query("SELECT id FROM process")] == [2]
 
 
 def test_a_directory_has_one_owner(store: Store, tmp_path: Path) -> None:

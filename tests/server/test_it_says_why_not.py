@@ -95,7 +95,7 @@ def test_data_of_a_newer_version(make_server: Callable[..., Server]) -> None:
     server.stop()
     code = (
         "import sys; from pathlib import Path; from hopscope.server.storage.embedded import Embedded\n"
-        "store = Embedded(Path(sys.argv[1])); store.command('INSERT INTO hopscope.about VALUES (99, 1)'); store.close()"
+        "store = Embedded(Path(sys.argv[1])); store.command('INSERT INTO about VALUES (99, 1)'); store.close()"
     )
     subprocess.run([sys.executable, "-c", code, str(server.folder / "data")], check=True, timeout=60)
     assert "schema version 99" in refused(*places(server.folder), "--data-dir", str(server.folder / "data"))

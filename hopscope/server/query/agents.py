@@ -32,7 +32,7 @@ class Agents:
             row["id"]: row
             for row in self._reader.store.query(
                 "SELECT host AS id, max(state).1 AS last_second, max(skew).2 AS skew_ms, sum(batches) AS batches,"
-                " sum(rows) AS rows, sum(unknown) AS unknown_rows FROM hopscope.seen_1h GROUP BY id"
+                " sum(rows) AS rows, sum(unknown) AS unknown_rows FROM seen_1h GROUP BY id"
             )
         }
         gaps = self._reader.gaps(Span(0, (1 << 32) - 1))

@@ -17,7 +17,7 @@ from hopscope.server.query.figures import by_metric, number, side
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import WITHIN, Reader, Row, window_of
 from hopscope.server.query.windows import Span, asked, best
-from hopscope.server.storage.schema import Resolution
+from hopscope.server.storage.tables.kept import Resolution
 
 MOST_EDGES, MOST_SHARES = 5000, 20
 SIDES = {None: 0, "client": 1, "server": 2}
@@ -39,10 +39,10 @@ class Edges:
         if not 0 < limit <= MOST_EDGES:
             raise ValueError(f"limit: from 1 to {MOST_EDGES}")
         now = time.time()
-        resolution, span = best(asked(window, now), now, self._reader.retention_hours)
+        resolution, span = best(asked(window, now), now, self._reader.retention)
         lines = self._reader.store.query(
-            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM hopscope.metric_{resolution.step} AS m"
-            f" WHERE {WITHIN} AND line IN (SELECT id FROM hopscope.edge WHERE own <= {{own:UInt8}})"
+            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM metric_{resolution.step} AS m"
+            f" WHERE {WITHIN} AND line IN (SELECT id FROM edge WHERE own <= {{own:UInt8}})"
             " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
             start=span.start, end=span.end, own=int(own), limit=limit,
         )  # fmt: skip

@@ -28,10 +28,10 @@ class Listeners:
     def listeners(self, _: Caller, window: Mapping[str, Any]) -> list[dict[str, Any]]:
         """See `Query.listeners` in the schema."""
         now = time.time()
-        resolution, span = best(asked(window, now), now, self._reader.retention_hours)
+        resolution, span = best(asked(window, now), now, self._reader.retention)
         lines = self._reader.store.query(
-            f"SELECT DISTINCT line FROM hopscope.metric_{resolution.step} WHERE {WITHIN} AND line IN"
-            " (SELECT id FROM hopscope.listener)",
+            f"SELECT DISTINCT line FROM metric_{resolution.step} WHERE {WITHIN} AND line IN"
+            " (SELECT id FROM listener)",
             start=span.start, end=span.end,
         )  # fmt: skip
         ids = [row["line"] for row in lines]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hopscope.server.query.windows import Span, text
-from hopscope.server.storage.schema import Resolution
 from hopscope.server.storage.store import Store
+from hopscope.server.storage.tables.kept import Resolution, Retention
 
 MOST_GAPS = 100
 MERGED = (
@@ -21,16 +21,16 @@ Row = Mapping[str, Any]
 
 
 class Reader:
-    """Reads a store. `retention_hours`: how long seconds are kept. Each method raises StoreError."""
+    """Reads a store. `retention`: how long rows are kept. Each method raises StoreError."""
 
-    def __init__(self, store: Store, retention_hours: int) -> None:
+    def __init__(self, store: Store, retention: Retention) -> None:
         self.store = store
-        self.retention_hours = retention_hours
+        self.retention = retention
 
     def rows(self, lines: list[int], span: Span, resolution: Resolution) -> Sequence[Row]:
         """What lines measured in a span, summed over it."""
         return self.store.query(
-            f"SELECT line, side, metric, label, {MERGED} FROM hopscope.metric_{resolution.step}"
+            f"SELECT line, side, metric, label, {MERGED} FROM metric_{resolution.step}"
             f" WHERE {WITHIN} AND line IN {{lines:Array(UInt64)}} GROUP BY line, side, metric, label",
             start=span.start, end=span.end, lines=lines,
         )  # fmt: skip
@@ -38,7 +38,7 @@ class Reader:
     def entities(self, kind: str, ids: list[int]) -> dict[int, list[Row]]:
         """What is known of things, by id, the latest first; several hosts may know of one."""
         found: dict[int, list[Row]] = defaultdict(list)
-        sql = f"SELECT * FROM hopscope.{kind} FINAL WHERE id IN {{ids:Array(UInt64)}} ORDER BY last DESC"
+        sql = f"SELECT * FROM {kind} FINAL WHERE id IN {{ids:Array(UInt64)}} ORDER BY last DESC"
         for row in self.store.query(sql, ids=ids):
             found[row["id"]].append(row)
         return found
@@ -50,7 +50,7 @@ class Reader:
 
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""
-        return self.store.query("SELECT * FROM hopscope.agent FINAL ORDER BY host")
+        return self.store.query("SELECT * FROM agent FINAL ORDER BY host")
 
     def probes(self) -> dict[int, Row]:
         """What measures each metric, by host."""
@@ -60,7 +60,7 @@ class Reader:
         """See `Completeness` in the schema; `id`: of the host."""
         seen = self.store.query(
             "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state"
-            f" FROM hopscope.seen_{resolution.step} WHERE {WITHIN} GROUP BY id ORDER BY id",
+            f" FROM seen_{resolution.step} WHERE {WITHIN} GROUP BY id ORDER BY id",
             start=span.start, end=span.end,
         )  # fmt: skip
         gaps = self.gaps(span)
@@ -85,7 +85,7 @@ class Reader:
         """See `Gap` in the schema, by host, the latest first."""
         found = defaultdict(list)
         for row in self.store.query(
-            "SELECT host, toUnixTimestamp(ts) AS second, seconds, batches, cause FROM hopscope.gap"
+            "SELECT host, toUnixTimestamp(ts) AS second, seconds, batches, cause FROM gap"
             " WHERE ts < toDateTime({end:UInt32}) AND ts + seconds > toDateTime({start:UInt32})"
             f" ORDER BY ts DESC LIMIT {MOST_GAPS} BY host",
             start=span.start, end=span.end,

@@ -14,7 +14,7 @@ from hopscope.server.query.figures import by_metric, number, value
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import MERGED, WITHIN, Reader, Row, number_of, window_of
 from hopscope.server.query.windows import MOST_POINTS, Span, asked, text
-from hopscope.server.storage.schema import BY_STEP, Resolution, Step
+from hopscope.server.storage.tables.kept import BY_STEP, Resolution, Step
 
 
 class Series:
@@ -57,14 +57,14 @@ class Series:
     ) -> list[dict[str, Any]]:
         found: dict[int, list[Row]] = defaultdict(list)
         for row in self._reader.store.query(
-            f"SELECT toUnixTimestamp(ts) AS second, metric, label, {MERGED} FROM hopscope.metric_{resolution.step}"
+            f"SELECT toUnixTimestamp(ts) AS second, metric, label, {MERGED} FROM metric_{resolution.step}"
             f" WHERE {WITHIN} AND line = {{line:UInt64}} AND side = {{side:UInt8}} AND metric = {{metric:UInt32}}"
             " GROUP BY second, metric, label",
             start=span.start, end=span.end, line=line, side=side, metric=metric.number,
         ):  # fmt: skip
             found[row["second"]].append(row)
         seen = self._reader.store.query(
-            f"SELECT toUnixTimestamp(ts) AS second, sum(seconds) AS seconds FROM hopscope.seen_{resolution.step}"
+            f"SELECT toUnixTimestamp(ts) AS second, sum(seconds) AS seconds FROM seen_{resolution.step}"
             f" WHERE {WITHIN} AND host = {{host:UInt64}} GROUP BY second",
             start=span.start, end=span.end, host=host,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hopscope.server.storage.schema import BY_STEP, RESOLUTIONS, Resolution
+from hopscope.server.storage.tables.kept import BY_STEP, RESOLUTIONS, Resolution, Retention
 
 LONGEST = 400 * 86400
 MOST_POINTS = 11_000
@@ -48,14 +48,14 @@ def asked(window: Mapping[str, Any], now: float) -> Span:
     return span
 
 
-def best(span: Span, now: float, retention_hours: int) -> tuple[Resolution, Span]:
+def best(span: Span, now: float, retention: Retention) -> tuple[Resolution, Span]:
     """The coarsest table whose rows make up the window exactly; where seconds are gone, that of minutes, then of hours,
     and the window in whole steps of it."""
     for resolution in reversed(RESOLUTIONS):
         if span.widened(resolution.seconds) == span:
             break
     for coarser in RESOLUTIONS:
-        if coarser.seconds >= resolution.seconds and span.start >= now - 3600 * coarser.kept_hours(retention_hours):
+        if coarser.seconds >= resolution.seconds and span.start >= now - 3600 * retention.hours_of(coarser.step):
             return coarser, span.widened(coarser.seconds)
     return BY_STEP["1h"], span.widened(3600)
 

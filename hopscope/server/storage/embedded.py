@@ -12,7 +12,6 @@ from typing import Any
 from chdb import session
 
 from hopscope.server.storage.native import block
-from hopscope.server.storage.schema import DATABASE
 from hopscope.server.storage.store import Insert, StoreError
 
 # The engine would read a config.xml of the directory we happen to be started in. The pools are those of a machine with
@@ -30,6 +29,7 @@ _CONFIG = """<clickhouse>
   <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
 </clickhouse>
 """
+_DATABASE = "hopscope"
 _QUESTION = "max_execution_time = 10, max_memory_usage = 1000000000, max_result_rows = 2000000"
 
 
@@ -43,14 +43,21 @@ class Embedded:
         session_kind: Any = session.Session
         config = directory / "clickhouse.xml"
         config.write_text(_CONFIG)
-        self._open: Callable[[], Any] = lambda: session_kind(f"{directory / 'store'}?config-file={config}")
+        self._session_of: Callable[[], Any] = lambda: session_kind(f"{directory / 'store'}?config-file={config}")
         try:
-            self._writer = self._open()
+            self._writer = self._session_of()
+            self._writer.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
+            self._writer.query(f"USE {_DATABASE}")
         except RuntimeError as error:
             raise StoreError(f"cannot open the store in {directory}: {_line(error)}") from error
         self._writing = threading.Lock()
         self._idle: list[Any] = []
         self._guard = threading.Lock()
+
+    @property
+    def cluster(self) -> None:
+        """See Store."""
+        return None
 
     def command(self, sql: str) -> None:
         """See Store."""
@@ -60,7 +67,7 @@ class Embedded:
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
         sql = (
-            f"INSERT INTO {DATABASE}.{insert.table} ({', '.join(column.name for column in insert.columns)})"
+            f"INSERT INTO {insert.table} ({', '.join(column.name for column in insert.columns)})"
             f" SETTINGS insert_deduplication_token = '{token}', async_insert = 0,"
             " deduplicate_blocks_in_dependent_materialized_views = 1"
         )
@@ -94,7 +101,8 @@ class Embedded:
             mine = self._idle.pop() if self._idle else None
         if mine is None:
             with _said():
-                mine = self._open()
+                mine = self._session_of()
+                mine.query(f"USE {_DATABASE}")
         try:
             yield mine
         finally:

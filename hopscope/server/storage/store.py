@@ -23,10 +23,16 @@ class Insert:
 
 
 class Store(Protocol):
-    """ClickHouse SQL behind three verbs. Safe to use from several threads."""
+    """ClickHouse SQL behind three verbs. Safe to use from several threads. SQL names tables without their database.
+
+    `cluster`: the name of the nodes that share the tables; None: one node has them whole.
+    """
+
+    @property
+    def cluster(self) -> str | None: ...
 
     def command(self, sql: str) -> None:
-        """Runs a statement that answers nothing. Raises StoreError."""
+        """Runs a statement that answers nothing, on each node. Raises StoreError."""
 
     def insert(self, insert: Insert, token: str) -> None:
         """Stores the rows, on disk when it returns. The same table and token again: nothing happens; after a failure or

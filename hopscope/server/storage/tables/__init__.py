@@ -1,0 +1,8 @@
+"""What tables there are: a module for each concern declares its own, and says since which schema version."""
+
+from __future__ import annotations
+
+from hopscope.server.storage.tables import gaps, metrics, things
+from hopscope.server.storage.tables.kinds import Rolled, Table
+
+ALL: tuple[Table | Rolled, ...] = (*metrics.TABLES, *things.TABLES, *gaps.TABLES)
