@@ -16,6 +16,7 @@ EXTRAS = {
     "anyio": "server",
     "ariadne": "server",
     "graphql": "server",
+    "httpx": "server",
     "starlette": "server",
     "pyarrow": "all",
     "pandas": "all",

@@ -7,30 +7,43 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hopscope.server.storage.address import parse
+from hopscope.server.storage.clickhouse import ClickHouse
 from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Insert, Store, StoreError
 from hopscope.server.storage.tables.kept import Retention
 
+from .nodes import cluster, url
+
 ROWS = 300
 RETENTION = Retention(24, 168, 4320)
 SECOND = int(time.time()) // 3600 * 3600 - 60
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
+@pytest.fixture(scope="module", params=["embedded", "cluster"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     # The engine serves one directory in a process and keeps it; each engine is opened once.
-    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder:
-        opened = Embedded(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
+        opened: Store
+        if request.param == "embedded":
+            opened = Embedded(Path(folder))
+        else:
+            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
         yield opened
         opened.close()
         opened.close()
+
+
+def local(store: Store, name: str) -> str:
+    return f"{name}_local" if store.cluster else name
 
 
 def test_each_kind_of_column_comes_back(store: Store) -> None:
@@ -88,6 +101,46 @@ def test_a_token_counts_once_in_the_rollups_too(store: Store) -> None:
         assert row["n"] == 4
 
 
+def test_a_share_of_the_rows_is_on_each_node_and_all_are_answered(store: Store) -> None:
+    prepare(store, RETENTION)
+    lines = np.arange(1000, 2000)
+    columns = (
+        Column("ts", "DateTime", np.full(1000, SECOND)),
+        Column("line", "UInt64", lines),
+        Column("count", "UInt64", lines),
+    )
+    for token in ("share-1", "share-1", "share-2"):
+        store.insert(Insert("metric_1s", columns, 1000), token)
+    known = (
+        Column("id", "UInt64", lines),
+        Column("own", "UInt8", lines % 2),
+        Column("last", "DateTime", np.full(1000, SECOND)),
+    )
+    store.insert(Insert("edge", known, 1000), "edges")
+    for step in ("1s", "1m", "1h"):
+        rows = store.query(
+            f"SELECT line, sum(count) AS count, count() OVER () AS lines FROM metric_{step} WHERE line IN"
+            " (SELECT id FROM edge FINAL WHERE own = {own:UInt8}) GROUP BY line ORDER BY count DESC LIMIT 3",
+            own=1,
+        )
+        assert [(row["line"], row["count"], row["lines"]) for row in rows] == [
+            (line, 2 * line, 500) for line in (1999, 1997, 1995)
+        ]
+        joined = store.query(
+            f"SELECT sum(m.count) AS count FROM (SELECT line, sum(count) AS count FROM metric_{step} GROUP BY line)"
+            " AS m JOIN (SELECT id FROM edge FINAL) AS e ON e.id = m.line"
+        )
+        assert joined == [{"count": int(2 * lines.sum())}]
+    here = store.query(f"SELECT count(DISTINCT line) AS lines FROM {local(store, 'metric_1m')}")[0]["lines"]
+    assert 300 < here < 700 if store.cluster else here == 1000
+
+
+def test_many_parameters(store: Store) -> None:
+    ids = list(range(1 << 60, (1 << 60) + 20_000))
+    (row,) = store.query("SELECT length({ids:Array(UInt64)}) AS n", ids=ids)
+    assert row["n"] == 20_000
+
+
 def test_what_fails_says_so_and_harms_nothing(store: Store) -> None:
     with pytest.raises(StoreError, match="nowhere"):
         store.query("SELECT * FROM nowhere")
@@ -103,7 +156,8 @@ def test_seconds_are_forgotten_in_time(store: Store) -> None:
     kept = {
         row["name"]: row["kept"]
         for row in store.query(
-            "SELECT name, extract(create_table_query, 'toIntervalHour\\\\((\\\\d+)\\\\)') AS kept FROM system.tables"
+            "SELECT replaceOne(name, '_local', '') AS name,"
+            " extract(create_table_query, 'toIntervalHour\\\\((\\\\d+)\\\\)') AS kept FROM system.tables"
             " WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
         )
     }
@@ -116,11 +170,11 @@ def test_a_name_not_heard_for_long_is_forgotten_beside_one_that_is(store: Store)
     for number, last in ((1, SECOND - 400 * 86400), (2, SECOND)):
         columns = (Column("id", "UInt64", [number]), Column("last", "DateTime", [last]))
         store.insert(Insert("process", columns, 1), f"process-{number}")
-    store.command("OPTIMIZE TABLE process FINAL")
+    store.command(f"OPTIMIZE TABLE {local(store, 'process')} FINAL")
     assert [row["id"] for row in store.query("SELECT id FROM process")] == [2]
 
 
-def test_a_directory_has_one_owner(store: Store, tmp_path: Path) -> None:
+def test_a_directory_has_one_owner(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from hopscope.server.storage.embedded import Embedded\n"
     hold = code + "held = Embedded(Path(sys.argv[1])); print('open', flush=True); input()"
     held = subprocess.Popen(

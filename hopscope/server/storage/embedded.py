@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from chdb import session
 
+from hopscope.server.storage import text
 from hopscope.server.storage.native import block
 from hopscope.server.storage.store import Insert, StoreError
 
@@ -30,7 +30,7 @@ _CONFIG = """<clickhouse>
 </clickhouse>
 """
 _DATABASE = "hopscope"
-_QUESTION = "max_execution_time = 10, max_memory_usage = 1000000000, max_result_rows = 2000000"
+_QUESTION = ", ".join(f"{name} = {value}" for name, value in text.QUESTION.items())
 
 
 class Embedded:
@@ -49,7 +49,7 @@ class Embedded:
             self._writer.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
             self._writer.query(f"USE {_DATABASE}")
         except RuntimeError as error:
-            raise StoreError(f"cannot open the store in {directory}: {_line(error)}") from error
+            raise StoreError(f"cannot open the store in {directory}: {text.line(error)}") from error
         self._writing = threading.Lock()
         self._idle: list[Any] = []
         self._guard = threading.Lock()
@@ -79,11 +79,9 @@ class Embedded:
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""
         with self._session() as mine, _said():
-            given = {name: _parameter(value) for name, value in parameters.items()}
+            given = {name: text.parameter(value) for name, value in parameters.items()}
             answer = mine.query(f"{sql} SETTINGS {_QUESTION}", "JSONCompact", params=given).data()
-        found = json.loads(answer)
-        names = [column["name"] for column in found["meta"]]
-        return [dict(zip(names, row, strict=True)) for row in found["data"]]
+        return text.rows(answer)
 
     def close(self) -> None:
         """See Store."""
@@ -115,15 +113,4 @@ def _said() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        raise StoreError(_line(error)) from error
-
-
-def _parameter(value: Any) -> Any:
-    # The engine reads a text's parameter as a field of TabSeparated, with its escapes.
-    if isinstance(value, str):
-        return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
-    return value
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+        raise StoreError(text.line(error)) from error

@@ -1,0 +1,50 @@
+"""How an engine is asked in text and how it answers: parameters as TabSeparated, rows as JSONCompact. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# What one question may cost, and how numbers are written in its answer.
+QUESTION: Mapping[str, int] = {
+    "max_execution_time": 10,
+    "max_memory_usage": 1_000_000_000,
+    "max_result_rows": 2_000_000,
+    "output_format_json_quote_64bit_integers": 0,
+    # Bytes: ten thousand ids are more than the default of 256 KiB.
+    "max_query_size": 4_000_000,
+}
+
+
+def parameter(value: Any) -> Any:
+    """A parameter's value with the escapes that the engine takes out of it."""
+    if isinstance(value, str):
+        return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    return value
+
+
+def with_numbers(sql: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The statement with its lists of numbers written into it, and the parameters that are left: over HTTP one
+    parameter is at most 128 KiB long."""
+    left = {}
+    for name, value in parameters.items():
+        if isinstance(value, list) and value and all(type(one) is int for one in value):
+            written = rf"CAST([{','.join(map(str, value))}], '\1')"
+            sql = re.sub(rf"\{{{name}:([\w()]+)\}}", written, sql)
+        else:
+            left[name] = value
+    return sql, left
+
+
+def rows(answer: bytes | str) -> Sequence[Mapping[str, Any]]:
+    """The rows of an answer by column name."""
+    found = json.loads(answer)
+    names = [column["name"] for column in found["meta"]]
+    return [dict(zip(names, row, strict=True)) for row in found["data"]]
+
+
+def line(error: object) -> str:
+    """What an engine says is wrong, in one line."""
+    return " ".join(str(error).split())[:500]
