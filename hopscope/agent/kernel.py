@@ -94,7 +94,7 @@ class Kernel:
         maps["initiators"].set_max_entries(limits.slots)
         maps["ring"].set_max_entries(limits.ring_bytes)
         constants = {
-            "slot_bits": limits.slots.bit_length() - 1,
+            "slot_shift": 65 - limits.slots.bit_length(),
             "slot_mask": limits.slots - 1,
             "overflow_first": limits.slots,
             "overflow_mask": OVERFLOW_SLOTS - 1,

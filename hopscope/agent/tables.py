@@ -141,20 +141,20 @@ class Rows:
             "write_rtt": live["rtt"],
             "close_call": live["close_call"],
         }
-        self._timed = {kind: part["timed"].copy() for kind, part in self._kinds.items()}
+        self._ns = {kind: part["ns"].copy() for kind, part in self._kinds.items()}
         # The rows that were ever used: most never are, and a copy of all of them would cost megabytes.
-        self._last: dict[tuple[str, int], tuple[int, npt.NDArray[np.uint32]]] = {}
+        self._last: dict[tuple[str, int], npt.NDArray[np.uint32]] = {}
 
     def scan(self) -> list[Times]:
         """What grew. Buckets are 32 bits wide and wrap as the kernel's do."""
         grown = []
         for kind, live in self._kinds.items():
-            timed = live["timed"].copy()
-            for row in np.flatnonzero(timed != self._timed[kind]).tolist():
-                now = int(live["ns"][row]), live["histogram"][row].copy()
-                ns, histogram = self._last.get((kind, row), (0, np.zeros_like(now[1])))
-                number = int(timed[row]) - int(self._timed[kind][row])
-                grown.append(Times(row, kind, number, (now[0] - ns) % (1 << 64), now[1] - histogram))
+            ns = live["ns"].copy()
+            for row in np.flatnonzero(ns != self._ns[kind]).tolist():
+                now = live["histogram"][row].copy()
+                histogram = now - self._last.get((kind, row), np.zeros_like(now))
+                more = (int(ns[row]) - int(self._ns[kind][row])) % (1 << 64)
+                grown.append(Times(row, kind, int(histogram.sum()), more, histogram))
                 self._last[kind, row] = now
-            self._timed[kind] = timed
+            self._ns[kind] = ns
         return grown

@@ -31,17 +31,18 @@ struct {
 
 static __noinline int entered(__u64 socket, __u64 peeks)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = traced_thread();
 	struct entry entry = {.socket = socket, .peeks = peeks};
 
+	if (!id)
+		return 0;
 	bpf_map_update_elem(&entries, &id, &entry, BPF_ANY);
 	return 0;
 }
 
-/* False where the entry was missed. */
-static __always_inline bool left(struct entry *ret)
+/* False where the entry was missed, or the process is not traced. */
+static __always_inline bool left(__u64 id, struct entry *ret)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct entry *entry = bpf_map_lookup_elem(&entries, &id);
 
 	if (!entry)
@@ -53,16 +54,19 @@ static __always_inline bool left(struct entry *ret)
 
 __noinline int probe_moved(int bytes, __u32 direction)
 {
+	__u64 id = traced_thread();
 	struct entry entry = {};
 
-	if (!left(&entry))
+	if (!id || !left(id, &entry))
 		return 0;
-	return moved(sk_of((struct socket *)entry.socket), bytes, bytes > 0 && !entry.peeks, direction & 1);
+	return moved(id, sk_of((struct socket *)entry.socket), bytes, bytes > 0 && !entry.peeks, direction & 1, false);
 }
 
 __noinline int probe_begins(__u64 socket, __u32 direction)
 {
-	return begins(sk_of((struct socket *)socket), direction & 1);
+	__u64 id = traced_thread();
+
+	return id ? begins(id, sk_of((struct socket *)socket), direction & 1) : 0;
 }
 
 #define MOVING(function, direction, peeking)                                     \
@@ -110,9 +114,10 @@ int probe_inet_accept(struct pt_regs *regs)
 SEC("?kretprobe/inet_accept")
 int return_inet_accept(struct pt_regs *regs)
 {
+	__u64 id = traced_thread();
 	struct entry entry = {};
 
-	return left(&entry) && !(int)RESULT(regs) ? accept_ends(sk_of((struct socket *)entry.socket)) : 0;
+	return id && left(id, &entry) && !(int)RESULT(regs) ? accept_ends(sk_of((struct socket *)entry.socket)) : 0;
 }
 
 SEC("?kprobe/inet_release")

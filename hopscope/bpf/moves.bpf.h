@@ -46,39 +46,30 @@ static __always_inline void observe(struct timing *t, __u64 ns)
 {
 	__u32 bucket = bucket_of(ns);
 
-	__sync_fetch_and_add(&t->timed, 1);
-	__sync_fetch_and_add(&t->ns, ns);
 	if (bucket < HISTOGRAM_BUCKETS)
 		__sync_fetch_and_add(&t->histogram[bucket], 1);
+	/* Last: where it has grown user space looks at the histogram. */
+	__sync_fetch_and_add(&t->ns, ns);
 }
 
-static __noinline int finish_time(struct slot *s, __u32 direction)
+static __always_inline void finish_time(struct slot *s, __u32 direction)
 {
-	struct row *row;
-	__u64 ns;
+	__u64 ns = bpf_ktime_get_ns() - s->start[direction];
+	struct row *row = bpf_map_lookup_elem(&rows, &s->row);
 
-	if (!s || direction > READ)
-		return 0;
-	ns = bpf_ktime_get_ns() - s->start[direction];
 	s->start[direction] = 0;
-	row = bpf_map_lookup_elem(&rows, &s->row);
 	if (row)
 		observe(direction == READ ? &row->move[READ] : &row->move[WRITE], ns);
-	return 0;
 }
 
-static __noinline int sample_rtt(struct slot *s, __u64 sk)
+static __always_inline void sample_rtt(struct slot *s, __u64 sk, bool typed)
 {
+	__u32 srtt = (typed ? TYPED(struct tcp_sock, sk)->srtt_us : BPF_CORE_READ(TP(sk), srtt_us)) >> 3;
 	struct row *row;
-	__u32 srtt;
 
-	if (!s)
-		return 0;
-	srtt = BPF_CORE_READ(TP(sk), srtt_us) >> 3;
 	row = bpf_map_lookup_elem(&rows, &s->row);
 	if (row && srtt)
 		observe(&row->rtt, (__u64)srtt * 1000);
-	return 0;
 }
 
 /* Enrolled at its first call: what that call moved is not from before us. */
@@ -94,13 +85,21 @@ static __always_inline void rebase(__u32 index, __u64 since, __u32 bytes, __u32 
 		c->base.sent -= bytes;
 }
 
+/* The current thread, its process in the upper half; 0 where that is not traced, which is asked before all else. */
+static __always_inline __u64 traced_thread(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return is_traced(id >> 32) ? id : 0;
+}
+
 /* Not at home: another place, a new connection, an overflow slot, or nothing of ours. */
 __noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
 {
 	__u64 now;
 	long index;
 
-	if (!is_traced(tgid) || !is_tcp(sk))
+	if (!is_tcp(sk))
 		return -1;
 	now = bpf_ktime_get_ns();
 	index = enrol(sk, tgid, CONNECTION_OLDER | CONNECTION_ESTABLISHED);
@@ -118,11 +117,12 @@ __noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
 	return index;
 }
 
-/* Finished calls of the current thread that moved bytes; none when the call failed or peeked. */
-static __always_inline int moved_in(__u64 sk, __u32 bytes, __u32 calls, __u32 direction)
+/* Finished calls of a traced thread that moved bytes; none when the call failed or peeked.
+ * typed: the kernel's structs may be read by type.
+ */
+static __always_inline int moved(__u64 id, __u64 sk, __u32 bytes, __u32 calls, __u32 direction, bool typed)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 index = home_of(sk) & slot_mask;
+	__u32 index = home_of(sk);
 	struct slot *s = slot_at(index);
 	__u64 before;
 
@@ -152,22 +152,16 @@ static __always_inline int moved_in(__u64 sk, __u32 bytes, __u32 calls, __u32 di
 	if (s->start[direction] && s->thread[direction] == (__u32)id)
 		finish_time(s, direction);
 	if (direction == WRITE && !((before >> CALLS_SHIFT) % RTT_EVERY))
-		sample_rtt(s, sk);
+		sample_rtt(s, sk, typed);
 	if (!PROTOCOL_DECIDED(s->protocol))
 		peek(index, direction, bytes);
 	return 0;
 }
 
-static __always_inline int moved(__u64 sk, int bytes, bool counted, __u32 direction)
-{
-	return moved_in(sk, bytes, counted, direction);
-}
-
 /* A call begins; the first hit of a call wins (one call may pass here once per packet buffer). */
-static __always_inline int begins(__u64 sk, __u32 direction)
+static __always_inline int begins(__u64 id, __u64 sk, __u32 direction)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 index = home_of(sk) & slot_mask;
+	__u32 index = home_of(sk);
 	struct slot *s = slot_at(index);
 
 	if (!s)

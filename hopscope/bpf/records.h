@@ -109,9 +109,8 @@ struct connection {
 	__u64 final[2]; /* sent and received at CLOSE: a disconnect wipes the socket's own before it is destroyed */
 };
 
-/* Time statistics of one half-edge. */
+/* Time statistics of one half-edge. How many were timed: the sum of the histogram. */
 struct timing {
-	__u64 timed;
 	__u64 ns;
 	__u32 histogram[HISTOGRAM_BUCKETS];
 };

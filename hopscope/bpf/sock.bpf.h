@@ -13,7 +13,7 @@
 /* Fibonacci hashing: the address times 2^64 / golden ratio, the top bits. */
 static __always_inline __u32 home_of(__u64 sk)
 {
-	return (sk * 0x9E3779B97F4A7C15ULL) >> (64 - slot_bits);
+	return (sk * 0x9E3779B97F4A7C15ULL) >> slot_shift;
 }
 
 static __always_inline bool is_traced(__u32 tgid)

@@ -142,21 +142,21 @@ __noinline __u64 count_messages(__u64 vector, __u32 count)
 	return sum;
 }
 
-__noinline int syscall_moved(__u64 sk, __u32 bytes, __u32 calls, __u32 direction)
+__noinline int syscall_moved(__u64 id, __u64 sk, __u32 bytes, __u32 calls, __u32 direction)
 {
-	return moved_in(sk, bytes, calls, direction & 1);
+	return moved(id, sk, bytes, calls, direction & 1, false);
 }
 
 SEC("?raw_tp/sys_exit")
 int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+	__u64 id = traced_thread(), sk;
 	long ret = ctx->args[1];
 	__u32 direction = WRITE;
-	__u64 sk;
 	int nr;
 
-	if (is_foreign(regs))
+	if (!id || is_foreign(regs))
 		return 0;
 	nr = SYSCALL_NR(regs);
 	if (nr == NR_connect)
@@ -173,25 +173,25 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	if ((nr == NR_sendmmsg || nr == NR_recvmmsg) && ret > 0 && !peeks(regs, nr)) {
 		__u64 sum = count_messages(ARG1(regs), ret);
 
-		return syscall_moved(sk, sum, sum >> CALLS_SHIFT, direction);
+		return syscall_moved(id, sk, sum, sum >> CALLS_SHIFT, direction);
 	}
-	return syscall_moved(sk, ret, ret > 0 && !peeks(regs, nr), direction);
+	return syscall_moved(id, sk, ret, ret > 0 && !peeks(regs, nr), direction);
 }
 
 SEC("?raw_tp/sys_enter")
 int on_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
+	__u64 id = traced_thread(), sk;
 	struct sockaddr_any any = {};
 	__u32 direction = WRITE;
 	int nr = ctx->args[1];
-	__u64 sk;
 
-	if (is_foreign(regs))
+	if (!id || is_foreign(regs))
 		return 0;
 	if (nr != NR_connect && nr != NR_close) {
 		sk = socket_of(regs, nr, &direction);
-		return sk ? begins(sk, direction & 1) : 0;
+		return sk ? begins(id, sk, direction & 1) : 0;
 	}
 	sk = sk_behind(ARG0(regs));
 	if (!sk)

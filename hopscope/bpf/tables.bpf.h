@@ -108,7 +108,7 @@ struct {
 	__type(value, __u32);
 } wanted SEC(".maps");
 
-const volatile __u32 slot_bits = 14; /* home slots: 1 << slot_bits */
+const volatile __u32 slot_shift = 50; /* home slots: 1 << (64 - slot_shift) */
 const volatile __u32 slot_mask = 16383;
 const volatile __u32 overflow_first = 16384; /* overflow slots follow the home slots */
 const volatile __u32 overflow_mask = 63;

@@ -44,7 +44,7 @@ class Counting:
         for name in ("slots", "connections"):
             self._object.maps[name].set_max_entries(slots + 64)
         self._object.maps["ring"].set_max_entries(ring_bytes)
-        for name, value in {**choice.rodata, "slot_bits": slots.bit_length() - 1, "slot_mask": slots - 1}.items():
+        for name, value in {**choice.rodata, "slot_shift": 65 - slots.bit_length(), "slot_mask": slots - 1}.items():
             self._object.set_rodata(name, value)
         self._object.set_rodata("overflow_first", slots)
         for name, program in self._object.programs.items():
@@ -106,7 +106,7 @@ class Counting:
 
     def timed(self) -> npt.NDArray[np.int64]:
         """Calls timed so far, by row and direction."""
-        return self.rows["move"]["timed"].astype(np.int64)
+        return self.rows["move"]["histogram"].sum(axis=-1, dtype=np.int64)
 
     def lost(self) -> dict[str, int]:
         """What the kernel half could not take."""
