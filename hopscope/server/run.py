@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 # are installed in, for example root's home. Another version may not have one of them, and then does not need it.
 for _late in (
     "anyio._backends._asyncio",
-    "grpc._server",
     "grpc._utilities",
+    "grpc.aio._server",
     "uvicorn.lifespan.off",
     "uvicorn.loops.asyncio",
     "uvicorn.protocols.http.h11_impl",

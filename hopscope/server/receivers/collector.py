@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
+import threading
 import time
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import grpc
 
@@ -22,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LARGEST = 16_000_000
 """Bytes of a batch."""
+Answer = TypeVar("Answer")
+Context = grpc.aio.ServicerContext[bytes, bytes]
 _SENT = "hopscope-sent-ms"
 _THREADS, _CALLS = 8, 256
 _OPTIONS = (
@@ -32,26 +38,50 @@ _OPTIONS = (
 
 
 class Collector:
-    """Listens from its creation on. Raises ServerError when it cannot."""
+    """Listens from its creation on. Raises ServerError when it cannot.
+
+    The server is gRPC's asynchronous one, in a loop and a thread of its own: a stream that stays open takes no thread.
+    What may wait for a disk does so in one of a few threads.
+    """
 
     def __init__(self, ingest: Ingest, store_id: int, at: str, path: Path | None) -> None:
         self._ingest = ingest
         self._ack = wire.Ack(store=store_id).SerializeToString()
-        self._server = grpc.server(
-            ThreadPoolExecutor(_THREADS, "hopscope-receive"), options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
-        )
+        self._loop = asyncio.new_event_loop()
+        self._threads = ThreadPoolExecutor(_THREADS, "hopscope-receive")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hopscope-grpc")
+        self._thread.start()
+        try:
+            self.port = self._wait(self._start(at, path))
+        except BaseException:
+            self._end()
+            raise
+
+    async def _start(self, at: str, path: Path | None) -> int:
+        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
         # The bytes as they came are what goes to the spool.
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
         service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", {"Report": report})
         self._server.add_generic_rpc_handlers((service,))
-        self.port = self._listen_on(at)
+        port = self._listen_on(at)
         if path is not None:
             self._listen_at(path)
-        self._server.start()
+        await self._server.start()
+        return port
 
     def stop(self, seconds: float) -> None:
         """Takes nothing new, and gives what is under way some time."""
-        self._server.stop(seconds).wait()
+        self._wait(self._server.stop(seconds))
+        self._end()
+
+    def _wait(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _end(self) -> None:
+        self._threads.shutdown()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def _listen_on(self, text: str) -> int:
         host, port = address("grpc", text)
@@ -76,19 +106,19 @@ class Collector:
         finally:
             os.umask(mask)
 
-    def _report(self, data: bytes, context: grpc.ServicerContext) -> bytes:
+    async def _report(self, data: bytes, context: Context) -> bytes:
         received_ms = time.time_ns() // 1_000_000
-        sent = dict(context.invocation_metadata()).get(_SENT)
+        sent = dict(context.invocation_metadata() or ()).get(_SENT)
         sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
         try:
-            self._ingest.take(data, received_ms, sent_ms)
+            await self._loop.run_in_executor(self._threads, self._ingest.take, data, received_ms, sent_ms)
         except Malformed as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except SpoolFull as error:
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except StoreError as error:
             log.error("a batch waits in the spool: %s", error)
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
         return self._ack
 
 
