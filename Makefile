@@ -12,7 +12,7 @@ APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
 APT_HEAVY := mariadb-server postgresql default-jdk-headless maven
 APT_BENCH := libbpf-tools bpftrace tcpdump strace
 
-WIRE_SOURCES := $(wildcard hopscope/wire/hopscope/v1/*.proto)
+WIRE_SOURCES := $(wildcard hopscope/wire/*/v*/*.proto)
 WIRE_MODULES := $(WIRE_SOURCES:.proto=_pb2.py)
 
 BPF_OBJECTS := hopscope/bpf/hopscope.x86.o hopscope/bpf/hopscope.arm64.o
@@ -140,4 +140,4 @@ build:
 	@mkdir -p $@
 
 clean:
-	rm -rf $(VENV) build dist ui/node_modules hopscope/server/page hopscope/bpf/*.o hopscope/wire/hopscope/*/*_pb2*
+	rm -rf $(VENV) build dist ui/node_modules hopscope/server/page hopscope/bpf/*.o hopscope/wire/*/*/*_pb2*

@@ -1,0 +1,1 @@
+"""What Envoy says, as far as we read it."""
