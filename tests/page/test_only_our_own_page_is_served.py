@@ -63,5 +63,5 @@ def test_files_are_kept_for_ever_and_packed(at: str) -> None:
 
 
 def test_a_server_without_a_page_says_how_to_build_it(tmp_path: Path) -> None:
-    answer = page.routes(tmp_path)[-1].endpoint(Request({"type": "http", "headers": []}))
+    answer = page.routes(page.read(tmp_path))[-1].endpoint(Request({"type": "http", "headers": []}))
     assert answer.status_code == 503 and b"make page" in answer.body

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-BUILT = Path(__file__).parents[1] / "page"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -49,28 +48,20 @@ class _File:
         return Response(self.packed if packed else self.plain, headers=headers, media_type=self.kind)
 
 
-def routes(folder: Path = BUILT) -> list[BaseRoute]:
-    """Where the page is; the last of all routes. Everything is read now: later we may be a user who is not allowed to
-    read the place where the program is installed."""
-    assets = _read(folder / "assets")
-    index = _read(folder).get("index.html")
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The files of a built page; empty where none was built."""
 
-    def asset(request: Request) -> Response:
-        found = assets.get(request.path_params["name"])
-        # The build puts a hash of what is in it into each name.
-        return found.answer(request, "public, max-age=31536000, immutable") if found else _nothing()
-
-    def page(request: Request) -> Response:
-        return index.answer(request, "no-cache") if index else PlainTextResponse(_NOT_BUILT, 503, _HEADERS)
-
-    return [Route("/assets/{name}", asset), Route("/{path:path}", page)]
+    index: _File | None
+    assets: Mapping[str, _File]
 
 
-def _nothing() -> Response:
-    return PlainTextResponse("there is no such file\n", 404, _HEADERS)
+def read(folder: Path) -> Built:
+    """The page that was built into a folder."""
+    return Built(_files(folder).get("index.html"), _files(folder / "assets"))
 
 
-def _read(folder: Path) -> Mapping[str, _File]:
+def _files(folder: Path) -> Mapping[str, _File]:
     if not folder.is_dir():
         return {}
     files = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
@@ -78,3 +69,27 @@ def _read(folder: Path) -> Mapping[str, _File]:
     return {
         name: _File(plain, gzip.compress(plain, 6, mtime=0), _TYPES[files[name].suffix]) for name, plain in held.items()
     }
+
+
+# Read with the program: later we may be a user who is not allowed to read the place it is installed in.
+_BUILT = read(Path(__file__).parents[1] / "page")
+
+
+def routes(built: Built = _BUILT) -> list[BaseRoute]:
+    """Where the page is; the last of all routes."""
+
+    def asset(request: Request) -> Response:
+        found = built.assets.get(request.path_params["name"])
+        # The build puts a hash of what is in it into each name.
+        return found.answer(request, "public, max-age=31536000, immutable") if found else _nothing()
+
+    def page(request: Request) -> Response:
+        if built.index is None:
+            return PlainTextResponse(_NOT_BUILT, 503, _HEADERS)
+        return built.index.answer(request, "no-cache")
+
+    return [Route("/assets/{name}", asset), Route("/{path:path}", page)]
+
+
+def _nothing() -> Response:
+    return PlainTextResponse("there is no such file\n", 404, _HEADERS)
