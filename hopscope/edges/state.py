@@ -61,7 +61,10 @@ def _failing(edge: Edge) -> Iterator[_Reason]:
         causes = [f"{count} {cause}" for cause, count in sorted(connections.failed.items())]
         why = next(iter(connections.failed)) if len(causes) == 1 else ", ".join(causes)
         worst = max(sorted(connections.failed), key=lambda cause: connections.failed[cause])
-        yield f"{failed} of {failed + connections.opened} connects failed ({why})", f"{connections.failed[worst]} {worst}"
+        yield (
+            f"{failed} of {failed + connections.opened} connects failed ({why})",
+            f"{connections.failed[worst]} {worst}",
+        )
     for where, side in _sides(edge):
         reset = side.metrics.get("reset")
         closed = max(connections.closed, 1)

@@ -27,6 +27,7 @@ from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import StoreError
 from hopscope.server.storage.tables.kept import Retention
+from hopscope.server.tasks import Tasks
 from hopscope.settings import ServerSettings, address
 
 log = logging.getLogger(__name__)
@@ -85,18 +86,19 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             store = Embedded(settings.data_dir)
             stack.callback(store.close)
             store_id = prepare(store, retention)
+            tasks = Tasks(store, store_id)
             spool = Spool(settings.data_dir / "spool", SPOOL_BYTES)
             ingest = Ingest(store, spool)
             if stored := ingest.replay():
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:
             raise ServerError(str(error)) from error
-        collector = Collector(ingest, store_id, settings.grpc, settings.socket)
+        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
         loopback = not settings.insecure
         reader = Reader(store, retention)
-        web = Web(concerns(reader, spool, ingest), lambda: _ready(reader, ingest), loopback)
+        web = Web(concerns(reader, spool, ingest, tasks), lambda: _ready(reader, ingest), loopback)
         stack.enter_context(_answering(web, listening))
         yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))
 

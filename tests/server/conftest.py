@@ -116,7 +116,7 @@ def server(make_server: Callable[..., Server]) -> Server:
     return make_server().start()
 
 
-def deliver(reporter: Reporter, profiles: list[Profile], seconds: float = 30) -> None:
+def deliver(reporter: Reporter, profiles: list[Profile], seconds: float = 100) -> None:
     for profile in profiles:
         reporter.report(profile)
     settle(reporter, seconds)

@@ -6,7 +6,7 @@ Law: the same batch gives the same rows, byte for byte, and a batch that cannot 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from hopscope.server.storage.store import Insert
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 _LAST_SECOND = (1 << 32) - 1
-_LONGEST_TEXT = 4096
+_LONGEST_TEXT, _MOST_WITNESSES = 4096, 10_000
 _NUMBERS = ("count", "bytes", "sum", "min", "max")
 
 
@@ -30,8 +30,10 @@ def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
         _agents(batch),
         _processes(batch),
         _edges(batch),
+        _places(batch),
         _listeners(batch),
         _gaps(batch),
+        _witnesses(batch),
         _metrics(batch),
         _seen(batch, received_ms, skew_ms),
     ]
@@ -51,8 +53,17 @@ def _table(name: str, rows: Sequence[Sequence[Any]], *columns: tuple[str, str]) 
     for (column, kind), values in zip(columns, by_column, strict=True):
         if kind == "String":
             values = [_text(value) for value in values]
+        if kind.startswith("Map("):
+            values = _map(values)
         made.append(Column(column, kind, lists(values) if kind.startswith("Array(") else values))
     return Insert(name, tuple(made), len(rows))
+
+
+def _map(rows: Sequence[Mapping[str, str]]) -> Lists:
+    """Rows of texts by name as a Map's values."""
+    pairs = [(_text(name), _text(value)) for row in rows for name, value in sorted(row.items())]
+    names, values = zip(*pairs, strict=True) if pairs else ((), ())
+    return Lists(np.cumsum([len(row) for row in rows], dtype="<u8"), (names, values))
 
 
 def _agents(batch: wire.Batch) -> Insert:
@@ -68,11 +79,36 @@ def _agents(batch: wire.Batch) -> Insert:
 
 
 def _processes(batch: wire.Batch) -> Insert:
+    if any(not 0 <= p.started <= _LAST_SECOND for p in batch.processes):
+        raise ValueError("a process that began outside of time")
     rows = [
-        (p.id, batch.host, p.name, p.service, p.instance, p.container, p.cgroup, batch.second) for p in batch.processes
-    ]
-    texts = [(name, "String") for name in ("name", "service", "instance", "container", "cgroup")]
-    return _table("process", rows, ("id", "UInt64"), ("host", "UInt64"), *texts, ("last", "DateTime"))
+        (
+            p.id, batch.host, p.name, p.service, p.instance, p.container, p.cgroup, p.layer, p.labels, p.command_line,
+            list(p.pids), p.started, p.executable, batch.second,
+        )
+        for p in batch.processes
+    ]  # fmt: skip
+    texts = [(name, "String") for name in ("name", "service", "instance", "container", "cgroup", "layer")]
+    return _table(
+        "process", rows, ("id", "UInt64"), ("host", "UInt64"), *texts, ("labels", "Map(String, String)"),
+        ("command_line", "String"), ("pids", "Array(UInt32)"), ("started", "DateTime"), ("executable", "String"),
+        ("last", "DateTime"),
+    )  # fmt: skip
+
+
+def _places(batch: wire.Batch) -> Insert:
+    """When what has a place on a topology was told of; the first time stays."""
+    ids = [*(process.id for process in batch.processes), *(edge.id for edge in batch.edges)]
+    rows = [(number, batch.second, batch.second) for number in ids]
+    return _table("place", rows, ("id", "UInt64"), ("first", "DateTime"), ("last", "DateTime"))
+
+
+def _witnesses(batch: wire.Batch) -> Insert:
+    if len(batch.witnesses) > _MOST_WITNESSES:
+        raise ValueError(f"{len(batch.witnesses)} witnesses; at most {_MOST_WITNESSES}")
+    rows = [(batch.second, w.edge, batch.host, int(w.initiator), w.client, w.server) for w in batch.witnesses]
+    columns = (("ts", "DateTime"), ("edge", "UInt64"), ("host", "UInt64"), ("initiator", "UInt8"))
+    return _table("witness", rows, *columns, ("client", "String"), ("server", "String"))
 
 
 def _end(end: wire.End) -> tuple[Any, ...]:

@@ -6,12 +6,20 @@ from hopscope.server.ingest import Ingest
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.edges import Edges
+from hopscope.server.query.entities import Entities
+from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.reader import Reader
+from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
+from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.spool import Spool
+from hopscope.server.tasks import Tasks
 
 
-def concerns(reader: Reader, spool: Spool, ingest: Ingest) -> list[Concern]:
+def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list[Concern]:
     """What answers each field of the schema."""
-    return [Edges(reader), Series(reader), Listeners(reader), Agents(reader, spool, ingest)]
+    lines = Lines(reader)
+    agents, listeners, tasked = Agents(reader, spool, ingest), Listeners(reader), TaskQueries(reader, tasks)
+    entities = Entities(reader, lines, agents, listeners, tasked)
+    return [Edges(reader), Series(reader), listeners, agents, entities, tasked, Search(reader)]

@@ -52,6 +52,18 @@ class Reader:
         """What the agents said of themselves."""
         return self.store.query("SELECT * FROM agent FINAL ORDER BY host")
 
+    def first(self, ids: Iterable[int]) -> dict[int, int]:
+        """When processes and edges were first told of, Unix seconds."""
+        rows = self.store.query(
+            "SELECT id, toUnixTimestamp(min(first)) AS first FROM place WHERE id IN {ids:Array(UInt64)} GROUP BY id",
+            ids=list(ids),
+        )
+        return {row["id"]: row["first"] for row in rows}
+
+    def hosts(self) -> dict[int, str]:
+        """The names of hosts by their ids."""
+        return {row["id"]: row["host"] for row in self.agents()}
+
     def probes(self) -> dict[int, Row]:
         """What measures each metric, by host."""
         return {row["id"]: json.loads(row["probes"]) for row in self.agents()}

@@ -19,6 +19,7 @@ from hopscope.server import ServerError
 from hopscope.server.ingest import Ingest, Malformed
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
+from hopscope.server.tasks import Tasks
 from hopscope.settings import address
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -44,11 +45,14 @@ class Collector:
     What may wait for a disk does so in one of a few threads.
     """
 
-    def __init__(self, ingest: Ingest, store_id: int, at: str, path: Path | None) -> None:
+    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None) -> None:
         self._ingest = ingest
+        self._tasks = tasks
         self._ack = wire.Ack(store=store_id).SerializeToString()
         self._loop = asyncio.new_event_loop()
         self._threads = ThreadPoolExecutor(_THREADS, "hopscope-receive")
+        # Apart from those that wait for the disk: a new task reaches its agents within two seconds.
+        self._asking = ThreadPoolExecutor(1, "hopscope-asked")
         self._thread = threading.Thread(target=self._loop.run_forever, name="hopscope-grpc")
         self._thread.start()
         try:
@@ -61,7 +65,11 @@ class Collector:
         self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
         # The bytes as they came are what goes to the spool.
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
-        service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", {"Report": report})
+        tasked: grpc.RpcMethodHandler[wire.TasksRequest, wire.TasksReply] = grpc.unary_unary_rpc_method_handler(
+            self._asked, wire.TasksRequest.FromString, wire.TasksReply.SerializeToString
+        )
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {"Report": report, "Tasks": tasked}
+        service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", methods)
         self._server.add_generic_rpc_handlers((service,))
         port = self._listen_on(at)
         if path is not None:
@@ -79,6 +87,7 @@ class Collector:
 
     def _end(self) -> None:
         self._threads.shutdown()
+        self._asking.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -120,6 +129,14 @@ class Collector:
             log.error("a batch waits in the spool: %s", error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
         return self._ack
+
+    async def _asked(self, request: wire.TasksRequest, context: Context) -> wire.TasksReply:
+        try:
+            return await self._loop.run_in_executor(self._asking, self._tasks.reply, request)
+        except StoreError as error:
+            log.error("an agent asked for tasks: %s", error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the store does not answer")
+            raise  # abort has raised
 
 
 def _answers(path: Path) -> bool:

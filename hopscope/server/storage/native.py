@@ -21,7 +21,7 @@ import numpy as np
 
 _NUMBERS = {
     "UInt8": "<u1", "UInt16": "<u2", "UInt32": "<u4", "UInt64": "<u8", "Int64": "<i8", "Float64": "<f8",
-    "DateTime": "<u4",
+    "DateTime": "<u4", "DateTime64(3)": "<i8",
 }  # fmt: skip
 _DICTIONARY_VERSION = 1
 _ADDITIONAL_KEYS = 0x200

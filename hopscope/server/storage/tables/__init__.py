@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from hopscope.server.storage.tables import gaps, metrics, things
+from hopscope.server.storage.tables import gaps, metrics, places, tasks, things, witnesses
 from hopscope.server.storage.tables.kinds import Rolled, Table
 
-ALL: tuple[Table | Rolled, ...] = (*metrics.TABLES, *things.TABLES, *gaps.TABLES)
+ALL: tuple[Table | Rolled, ...] = (
+    *metrics.TABLES,
+    *things.TABLES,
+    *gaps.TABLES,
+    *places.TABLES,
+    *witnesses.TABLES,
+    *tasks.TABLES,
+)

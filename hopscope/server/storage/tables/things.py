@@ -17,7 +17,10 @@ TABLES = (
     entity(
         "process",
         "id",
-        _ID + fields(1, name="String", service="String", instance="String", container="String", cgroup="String"),
+        _ID
+        + fields(1, name="String", service="String", instance="String", container="String", cgroup="String")
+        + fields(2, layer="String", labels="Map(String, String)", command_line="String", pids="Array(UInt32)")
+        + fields(2, started="DateTime('UTC')", executable="String"),
     ),
     entity(
         "edge",

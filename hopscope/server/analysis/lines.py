@@ -1,0 +1,217 @@
+"""What a line comes to in a window: its sums, its state, and how many lines together do. Pure.
+
+A row is one side of a line: 0 the line itself, 1 its client, 2 its server, with the columns of COLUMNS. Law: a state is
+edges/state's, of the same numbers that a profile would show.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hopscope.edges import state as rules
+from hopscope.edges.histogram import bounds, percentile
+from hopscope.edges.model import Connections, Edge, End, Side, Value
+from hopscope.metrics import BY_NAME
+
+ITSELF, CLIENT, SERVER = 0, 1, 2
+Name = Literal["failing", "slow", "healthy", "none"]
+WORST_FIRST: tuple[Name, ...] = ("failing", "slow", "healthy", "none")
+FEWEST_SAMPLES = 20
+"""Calls and connections below which a line has no state, unless connects failed."""
+FEWEST_FAILED = 3
+Row = Mapping[str, Any]
+_TCP = ("segments_out", "busy", "rwnd_limited", "sndbuf_limited", "zero_window_probes")
+
+
+def _number(name: str) -> int:
+    return BY_NAME[name].number
+
+
+def _columns() -> dict[str, str]:
+    """How each column is computed from rows of a metric table."""
+    made = {}
+    for metric, parts in (("write", ("count", "bytes")), ("read", ("count", "bytes")), ("retransmit", ("count",))):
+        for part in parts:
+            made[f"{metric}_{part}"] = f"sumIf({part}, metric = {_number(metric)} AND label = '')"
+    for metric in ("drop", "reset", "failed"):
+        kept = f"metric = {_number(metric)} AND label != 'absent'"
+        made[metric] = f"sumMapIf(map(label, count), {kept})"
+    for metric in (*_TCP, "opened", "closed"):
+        made[metric] = f"sumIf(total, metric = {_number(metric)})"
+    made["active"] = f"maxIf(last, metric = {_number('active')})"
+    made["min_rtt"] = f"minIf(least, metric = {_number('min_rtt')})"
+    made["srtt"] = f"sumIf(total, metric = {_number('srtt')})"
+    made["srtt_count"] = f"sumIf(count, metric = {_number('srtt')})"
+    for name, metric in (("rtt", "write_rtt"), ("handshake", "connect")):
+        made[name] = f"sumMapIf(histogram, metric = {_number(metric)} AND label = 'time_ns')"
+    return made
+
+
+COLUMNS = _columns()
+"""Name and SQL of what a row has beside `line` and `side`."""
+METRICS = tuple(
+    _number(name)
+    for name in (
+        "write", "read", "retransmit", "drop", "reset", "failed", *_TCP, "opened", "closed", "active", "min_rtt",
+        "srtt", "write_rtt", "connect",
+    )
+)  # fmt: skip
+"""The metrics that the columns need."""
+SUSPICIOUS = " OR ".join(
+    [f"length({name}) > 0" for name in ("drop", "reset", "failed")]
+    + [f"{name} > 0" for name in ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")]
+    + [
+        "length(handshake) > 0",
+        f"(srtt_count > 0 AND srtt >= srtt_count * {rules.QUEUEING_LEAST_US})",
+    ]
+)
+"""What a row has without which its line is healthy: each rule of edges/state stands on one of these."""
+
+
+@dataclass(slots=True)
+class Line:
+    """The sides of a line that were seen, each a row. Ids as on disk. `hosts` of the sides measure them."""
+
+    id: int
+    itself: Row | None = None
+    client: Row | None = None
+    server: Row | None = None
+
+    def add(self, row: Row) -> None:
+        """Takes in one of its rows."""
+        if row["side"] == CLIENT:
+            self.client = row
+        elif row["side"] == SERVER:
+            self.server = row
+        else:
+            self.itself = row
+
+    def joined(self, other: Line) -> Line:
+        """With the server's half of another, which is the same line seen at its other end."""
+        itself = self.itself or other.itself
+        if self.itself is not None and other.itself is not None:
+            most = {name: max(self.itself[name], other.itself[name]) for name in ("opened", "closed", "active")}
+            itself = {**self.itself, **most}
+        return Line(self.id, itself, self.client, other.server)
+
+    def connections(self) -> Connections:
+        """Opened and closed in the window, open at its end, failed by cause."""
+        own = self.itself
+        if own is None:
+            return Connections(0, 0, 0, {})
+        failed = {cause: count for cause, count in own["failed"].items() if count}
+        return Connections(round(own["opened"]), round(own["closed"]), round(own["active"][1]), failed)
+
+    @property
+    def samples(self) -> int:
+        """On how much a state of the line stands."""
+        held = self.connections()
+        calls = max((row["write_count"] + row["read_count"] for row in (self.client, self.server) if row), default=0)
+        found: int = calls + held.opened + sum(held.failed.values())
+        return found
+
+    @property
+    def writes(self) -> int | None:
+        """Calls that the client wrote, as it counted; else what the server read in calls."""
+        row = self.client or self.server
+        return None if row is None else row["write_count"] if self.client else row["read_count"]
+
+    @property
+    def bytes(self) -> int | None:
+        """Both ways."""
+        row = self.client or self.server
+        return None if row is None else row["write_bytes"] + row["read_bytes"]
+
+    @property
+    def rtt(self) -> Counter[int]:
+        """The histogram of round trips at the client, else at the server: bucket and count."""
+        for row in (self.client, self.server):
+            if row is not None and row["rtt"]:
+                return Counter({int(bucket): count for bucket, count in row["rtt"].items()})
+        return Counter()
+
+    @property
+    def resent(self) -> float | None:
+        """Segments sent again of those sent, both sides; None: none was sent."""
+        rows = [row for row in (self.client, self.server) if row is not None]
+        out = sum(row["segments_out"] for row in rows)
+        return sum(row["retransmit_count"] for row in rows) / out if out else None
+
+    def state(self) -> tuple[Name, tuple[str, ...]]:
+        """Its state and why."""
+        found = rules.state(self.edge())
+        if self.samples < FEWEST_SAMPLES and sum(self.connections().failed.values()) < FEWEST_FAILED:
+            return "none", ()
+        return found.name, found.reasons
+
+    def edge(self) -> Edge:
+        """What edges/state needs to know of it."""
+        nobody = End(None, None, None, None, None, (), "")
+        sides = [_side(row) if row is not None else None for row in (self.client, self.server)]
+        return Edge(f"{self.id:016x}", nobody, nobody, "tcp", "", "", "", self.connections(), sides[0], sides[1])
+
+
+def _side(row: Row) -> Side:
+    metrics = {"retransmit": Value(row["retransmit_count"])}
+    for name in ("drop", "reset"):
+        if row[name]:
+            reasons = {reason: count for reason, count in row[name].items() if reason and count}
+            metrics[name] = Value(row[name].get("", 0), reasons=reasons)
+    if row["handshake"]:
+        metrics["connect"] = Value(0, histogram=histogram(row["handshake"]))
+    tcp = {name: row[name] for name in _TCP}
+    if row["srtt_count"]:
+        tcp |= {"srtt": row["srtt"] / row["srtt_count"], "min_rtt": row["min_rtt"]}
+    return Side(metrics, tcp)
+
+
+def histogram(held: Mapping[Any, int]) -> tuple[tuple[int, int, int], ...]:
+    """Buckets by their index as (low_ns, high_ns, count)."""
+    return tuple((*bounds(index), count) for index, count in sorted((int(key), n) for key, n in held.items()))
+
+
+def lines(rows: Iterable[Row]) -> dict[int, Line]:
+    """Lines by id."""
+    found: dict[int, Line] = {}
+    for row in rows:
+        found.setdefault(row["line"], Line(row["line"])).add(row)
+    return found
+
+
+@dataclass(slots=True)
+class Health:
+    """The worst of some lines, and their sums. `seconds`: that were recorded."""
+
+    seconds: float
+    state: Name = "none"
+    reasons: tuple[str, ...] = ()
+    worst: int | None = None
+    lines: int = 0
+    writes: int = 0
+    bytes: int = 0
+    rtt: Counter[int] = field(default_factory=Counter)
+
+    def add(self, line: Line, state: Name, reasons: tuple[str, ...]) -> None:
+        """Takes in a line."""
+        if self.worst is None or WORST_FIRST.index(state) < WORST_FIRST.index(self.state):
+            self.state, self.reasons, self.worst = state, reasons, line.id
+        self.lines += 1
+        self.writes += line.writes or 0
+        self.bytes += line.bytes or 0
+        self.rtt.update(line.rtt)
+
+    def shown(self, since: str | None) -> dict[str, Any]:
+        """See `Health` in the schema."""
+        seen = self.lines and self.seconds
+        return {
+            "state": self.state,
+            "reasons": list(self.reasons),
+            "rate": self.writes / self.seconds if seen else None,
+            "bytes_rate": self.bytes / self.seconds if seen else None,
+            "p99_ns": percentile(histogram(self.rtt), 0.99),
+            "since": since,
+            "lines": self.lines,
+        }

@@ -1,0 +1,234 @@
+"""Services, their instances, and the processes of these."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hopscope.server.analysis.entities import (
+    Instance,
+    Name,
+    detect_type,
+    instances,
+    layer_of,
+    meant,
+    name_of,
+    service_id,
+    service_of,
+)
+from hopscope.server.query.agents import Agents
+from hopscope.server.query.alive import LATELY
+from hopscope.server.query.concern import Caller
+from hopscope.server.query.lines import Lines, once
+from hopscope.server.query.listeners import Listeners
+from hopscope.server.query.projection import Fields
+from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.tasks import TaskQueries
+from hopscope.server.query.windows import Span, asked, best, text
+
+MOST = 5000
+HEALTH_SECONDS = 60
+TLS_VISIBILITY = "not read: payload is not decrypted"
+_TOLD = "SELECT id, host, service, instance, layer, labels, toUnixTimestamp(last) AS told FROM process FINAL"
+_BEGUN = "SELECT id, toUnixTimestamp(min(first)) AS begun FROM place GROUP BY id"
+Window = Mapping[str, Any] | None
+
+
+class Entities:
+    """Query.services, instances, instance, processes."""
+
+    def __init__(self, reader: Reader, lines: Lines, agents: Agents, listeners: Listeners, tasks: TaskQueries) -> None:
+        self._reader = reader
+        self._lines = lines
+        self._agents = agents
+        self._listeners = listeners
+        self._tasks = tasks
+        self.fields: Fields = {
+            "Query": {
+                "services": self.services,
+                "instances": self.instances,
+                "instance": self.instance,
+                "processes": self.processes,
+            },
+            "Service": {"health": _health},
+            "Instance": {
+                "health": _health,
+                "service": lambda it: it["_services"]()[it["_name"].service],
+                "agent": lambda it: it["_agents"]().get(it["host"]),
+                "task": lambda it: it["_tasks"]().get(it["_name"]),
+            },
+            "Process": {"listeners": self._listeners_of},
+        }
+
+    def services(self, _: Caller, layer: str | None = None, window: Window = None) -> list[dict[str, Any]]:
+        """See `Query.services` in the schema."""
+        found = self._services(list(self.known(window).values()), window)
+        return [it for it in found if layer is None or layer in it["layers"]][:MOST]
+
+    def instances(self, _: Caller, service: str, window: Window = None) -> list[dict[str, Any]]:
+        """See `Query.instances` in the schema."""
+        wanted = service_of(service) if service.endswith(".1") else service
+        found = [it for it in self.known(window).values() if it.name.service == wanted]
+        if not found and not any(name.service == wanted for name in self.known(None)):
+            raise ValueError(f"there is no service {wanted!r}")
+        return self._instances(found, window)
+
+    def instance(self, _: Caller, id: str) -> dict[str, Any] | None:
+        """See `Query.instance` in the schema."""
+        known = self.known(None)
+        return self.shown(known[meant(id, known)])
+
+    def processes(self, _: Caller, instance: str, window: Window = None) -> list[dict[str, Any]]:
+        """See `Query.processes` in the schema."""
+        return self.processes_of(self.meant(instance), window)
+
+    def meant(self, instance: str) -> Name:
+        """The instance that is meant. Raises ValueError."""
+        return meant(instance, self.known(None))
+
+    def known(self, window: Window) -> dict[Name, Instance]:
+        """All instances, or those of which something was told in a window."""
+        span = None if window is None else asked(window, time.time())
+        rows = self._reader.store.query(
+            "SELECT host, service, instance, groupUniqArray(layer) AS layers, count() AS processes,"
+            f" arrayCount(x -> x + {LATELY} >= arrayMax(groupArray(told)), groupArray(told)) AS alive,"
+            " argMax(labels, told) AS latest_labels, min(if(begun = 0, told, begun)) AS first, max(told) AS last"
+            f" FROM ({_TOLD}) AS p LEFT JOIN ({_BEGUN}) AS place ON p.id = place.id WHERE told >= {{start:UInt32}}"
+            " GROUP BY host, service, instance",
+            # The last word on a process that was alive in the window may have come a minute after its end.
+            start=span.start if span else 0,
+        )  # fmt: skip
+        found = instances(rows, self._reader.hosts())
+        return {name: it for name, it in found.items() if span is None or it.first < span.end}
+
+    def shown(self, instance: Instance, window: Window = None) -> dict[str, Any]:
+        """See `Instance` in the schema."""
+        return self._instances([instance], window)[0]
+
+    def _services(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
+        health = self._health(window, lambda name: name.service)
+        by_name: dict[str, list[Instance]] = {}
+        for it in held:
+            by_name.setdefault(it.name.service, []).append(it)
+        made = [
+            {
+                "id": service_id(name),
+                "name": name,
+                "layers": sorted({layer for it in own for layer in it.layers}),
+                "instances": len(own),
+                "processes": sum(it.alive for it in own),
+                "last_seen": text(max(it.last for it in own)),
+                "first_seen": text(min(it.first for it in own)),
+                "_health": health,
+                "_key": name,
+            }
+            for name, own in by_name.items()
+        ]
+        return sorted(made, key=_latest_first)
+
+    def _instances(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
+        health = self._health(window, lambda name: name)
+        hosts = self._reader.hosts()
+        services = once(lambda: self._by_name(window))
+        agents = once(lambda: {it["host"]: it for it in self._agents.agents(_NOBODY)})
+        tasks = once(self._tasks.running)
+        made: list[dict[str, Any]] = [
+            {
+                "id": it.name.id,
+                "name": it.name.instance,
+                "_name": it.name,
+                "_key": it.name,
+                "_services": services,
+                "host": hosts.get(it.host, f"{it.host:016x}"),
+                "layers": sorted(it.layers),
+                "labels": labels(it.labels),
+                "processes": it.alive,
+                "first_seen": text(it.first),
+                "last_seen": text(it.last),
+                "_health": health,
+                "_agents": agents,
+                "_tasks": tasks,
+            }
+            for it in held
+        ]
+        return sorted(made, key=_latest_first)[:MOST]
+
+    def _by_name(self, window: Window) -> dict[str, dict[str, Any]]:
+        return {it["name"]: it for it in self._services(list(self.known(window).values()), window)}
+
+    def _health(self, window: Window, key: Callable[[Name], Any]) -> Callable[[], dict[Any, dict[str, Any]]]:
+        def work() -> dict[Any, dict[str, Any]]:
+            now = time.time()
+            resolution, span = best(asked(window or {"last": HEALTH_SECONDS}, now), now, self._reader.retention)
+            found = self._lines.health(span, resolution, key)
+            bad = {it.worst: it.state for it in found.values() if it.worst and it.state in ("failing", "slow")}
+            since = self._lines.since(bad, span.end) if bad else {}
+            return {owner: it.shown(since.get(it.worst or 0)) for owner, it in found.items()}
+
+        return once(work)
+
+    def processes_of(self, name: Name, window: Window = None) -> list[dict[str, Any]]:
+        """The processes of an instance."""
+        now = time.time()
+        span = asked(window, now) if window else Span(0, int(now) + 86_400)
+        hosts = self._reader.hosts()
+        rows = self._reader.store.query(
+            "SELECT *, toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
+            " FROM process FINAL WHERE service IN ({service:String}, '') AND instance IN ({instance:String}, '')"
+            " AND last >= toDateTime({start:UInt32}) ORDER BY name, id",
+            service=name.service, instance=name.instance, start=span.start,
+        )  # fmt: skip
+        own = [row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name]
+        first = self._reader.first(row["id"] for row in own)
+        return [
+            process(row, name, hosts, first.get(row["id"], row["last_second"]))
+            for row in own
+            if first.get(row["id"], 0) < span.end
+        ][:MOST]
+
+    def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
+        found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})
+        return [listener for listener in found if listener["process"]["id"] == held["id"]]
+
+
+_NOBODY = Caller("", "read")
+_NO_LINES = {"state": "none", "reasons": [], "lines": 0}
+
+
+def _health(held: Row) -> Any:
+    return held["_health"]().get(held["_key"], _NO_LINES)
+
+
+def _latest_first(held: Row) -> tuple[int, str]:
+    # By the minute, or the order would change with each word of an agent.
+    return -int("".join(filter(str.isdecimal, held["last_seen"][:16]))), held["name"]
+
+
+def labels(held: Mapping[str, str]) -> list[dict[str, str]]:
+    """See `Label` in the schema."""
+    return [{"name": name, "value": value} for name, value in sorted(held.items())]
+
+
+def process(row: Row, name: Name, hosts: Mapping[int, str], first: int) -> dict[str, Any]:
+    """See `Process` in the schema."""
+    layer = layer_of(row)
+    return {
+        "id": f"{row['id']:016x}",
+        "name": row["name"],
+        "instance": name.id,
+        "service": name.service,
+        "layer": layer,
+        "detect_type": detect_type(layer),
+        "host": hosts.get(row["host"], f"{row['host']:016x}"),
+        "pids": row["pids"],
+        "container": row["container"] or None,
+        "cgroup": row["cgroup"] or None,
+        "executable": row["executable"] or None,
+        "command_line": row["command_line"] or None,
+        "started": text(row["started_second"]) if row["started_second"] else None,
+        "labels": labels(row["labels"]),
+        "first_seen": text(first),
+        "last_seen": text(row["last_second"]),
+        "tls_visibility": TLS_VISIBILITY,
+    }

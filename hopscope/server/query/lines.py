@@ -1,0 +1,100 @@
+"""The sums and states of lines, read from the tables; what several questions build on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from hopscope.server.analysis.entities import Name, name_of
+from hopscope.server.analysis.lines import COLUMNS, METRICS, Health, Line, lines
+from hopscope.server.analysis.lines import Name as State
+from hopscope.server.query.reader import WITHIN, Reader, Row
+from hopscope.server.query.windows import Span, text
+from hopscope.server.storage.tables.kept import Resolution
+
+MOST_LINES = 20_000
+"""Lines that are looked at for one answer, those with the most rows first."""
+_BACK, _MOST_SINCE = 3600, 100
+_SUMS = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
+_METRICS = ", ".join(map(str, METRICS))
+
+
+class Lines:
+    """Reads lines. Each method raises StoreError."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def summed(self, span: Span, resolution: Resolution, ids: Iterable[int] | None = None) -> dict[int, Line]:
+        """What lines measured in a span: all of them (none of hopscope's own), or those named."""
+        which = "line IN {ids:Array(UInt64)}" if ids is not None else "line IN (SELECT id FROM edge WHERE own = 0)"
+        rows = self._reader.store.query(
+            f"SELECT line, side, {_SUMS} FROM metric_{resolution.step}"
+            f" WHERE {WITHIN} AND metric IN ({_METRICS}) AND {which} GROUP BY line, side LIMIT {3 * MOST_LINES}",
+            start=span.start, end=span.end, ids=list(ids or ()),
+        )  # fmt: skip
+        return lines(rows)
+
+    def ends(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The processes at the ends of lines, 0 where it is not known, whichever host knows them."""
+        found: dict[int, tuple[int, int]] = {}
+        for row in self._reader.store.query(
+            "SELECT id, max(client_process) AS client, max(server_process) AS server FROM edge FINAL"
+            " WHERE id IN {ids:Array(UInt64)} GROUP BY id",
+            ids=list(ids),
+        ):
+            found[row["id"]] = row["client"], row["server"]
+        return found
+
+    def names(self, processes: Iterable[int]) -> dict[int, Name]:
+        """Whose processes are."""
+        hosts = self._reader.hosts()
+        rows = self._reader.store.query(
+            "SELECT id, host, service, instance FROM process FINAL WHERE id IN {ids:Array(UInt64)}",
+            ids=sorted(set(processes) - {0}),
+        )
+        return {row["id"]: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for row in rows}
+
+    def health(self, span: Span, resolution: Resolution, key: Callable[[Name], Any]) -> dict[Any, Health]:
+        """How the lines of each instance, or of what `key` makes of its name, do."""
+        found = self.summed(span, resolution)
+        ends = self.ends(found)
+        names = self.names(process for pair in ends.values() for process in pair)
+        seconds = max((row["seconds_recorded"] for row in self._reader.completeness(span, resolution)), default=0.0)
+        made: dict[Any, Health] = defaultdict(lambda: Health(seconds))
+        for number, line in found.items():
+            state, reasons = line.state()
+            for owner in {key(names[process]) for process in ends.get(number, ()) if process in names}:
+                made[owner].add(line, state, reasons)
+        return made
+
+    def since(self, bad: Mapping[int, State], end: int) -> dict[int, str]:
+        """Since which minute lines are in their state without a break, as far as an hour back."""
+        some = list(bad)[:_MOST_SINCE]
+        by_minute: dict[int, list[Row]] = defaultdict(list)
+        for row in self._reader.store.query(
+            f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_SUMS} FROM metric_1m"
+            f" WHERE {WITHIN} AND metric IN ({_METRICS}) AND line IN {{ids:Array(UInt64)}} GROUP BY minute, line, side",
+            start=end - _BACK, end=end, ids=some,
+        ):  # fmt: skip
+            by_minute[row["minute"]].append(row)
+        minutes = {minute: lines(rows) for minute, rows in by_minute.items()}
+        found = {}
+        for number in some:
+            earliest = max((minute for minute, held in minutes.items() if number in held), default=None)
+            for minute in sorted(minutes, reverse=True):
+                state = minutes[minute][number].state()[0] if number in minutes[minute] else "none"
+                if state == bad[number]:
+                    earliest = minute
+                elif state != "none":
+                    break
+            if earliest is not None:
+                found[number] = text(earliest)
+        return found
+
+
+def once(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Work that is done when the first asks for it, for all: part of an answer that few requests select."""
+    return cache(work)

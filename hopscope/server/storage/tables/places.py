@@ -1,0 +1,20 @@
+"""When processes and edges were first told of: their places on the topology follow from it, and stay."""
+
+from __future__ import annotations
+
+from hopscope.server.storage.tables.kinds import fields, merged
+
+TABLES = (
+    merged(
+        "place",
+        "id",
+        fields(
+            2,
+            id="UInt64",
+            first="SimpleAggregateFunction(min, DateTime('UTC'))",
+            last="SimpleAggregateFunction(max, DateTime('UTC'))",
+        ),
+        shard="id",
+        time="last",
+    ),
+)
