@@ -13,6 +13,7 @@ from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
 from hopscope.server.query.tasks import TaskQueries
+from hopscope.server.query.timeline import Timeline
 from hopscope.server.spool import Spool
 from hopscope.server.tasks import Tasks
 
@@ -22,4 +23,13 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
     lines = Lines(reader)
     agents, listeners, tasked = Agents(reader, spool, ingest), Listeners(reader), TaskQueries(reader, tasks)
     entities = Entities(reader, lines, agents, listeners, tasked)
-    return [Edges(reader), Series(reader), listeners, agents, entities, tasked, Search(reader)]
+    return [
+        Edges(reader),
+        Series(reader),
+        listeners,
+        agents,
+        entities,
+        tasked,
+        Search(reader),
+        Timeline(reader, entities),
+    ]

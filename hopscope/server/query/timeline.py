@@ -1,0 +1,97 @@
+"""How much went on over time, for the axis on which a window is chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hopscope.metrics import BY_NAME
+from hopscope.server.query.concern import Caller
+from hopscope.server.query.entities import Entities
+from hopscope.server.query.projection import Fields
+from hopscope.server.query.reader import WITHIN, Reader, window_of
+from hopscope.server.query.windows import Span, asked, best, text
+from hopscope.server.storage.tables.kept import Resolution
+
+MOST = 1000
+_WRITE, _READ, _FAILED, _RESET = (BY_NAME[name].number for name in ("write", "read", "failed", "reset"))
+_CLIENT, _SERVER = 1, 2
+# What a client wrote is counted there, else where it was read. Both ends see the same reset.
+_BY_LINE = (
+    "SELECT line, intDiv(toUnixTimestamp(ts), {step:UInt32}) AS slot,"
+    f" sumIf(count, metric = {_WRITE} AND side = {_CLIENT} AND label = '') AS written,"
+    f" sumIf(count, metric = {_READ} AND side = {_SERVER} AND label = '') AS taken,"
+    f" sumIf(count, metric = {_FAILED} AND label != 'absent') AS refused,"
+    f" greatest(sumIf(count, metric = {_RESET} AND side = {_CLIENT} AND label = ''),"
+    f" sumIf(count, metric = {_RESET} AND side = {_SERVER} AND label = '')) AS resets"
+)
+
+
+class Timeline:
+    """Query.timeline."""
+
+    def __init__(self, reader: Reader, entities: Entities) -> None:
+        self._reader = reader
+        self._entities = entities
+        self.fields: Fields = {"Query": {"timeline": self.timeline}}
+
+    def timeline(
+        self, _: Caller, window: Mapping[str, Any], points: int, instance: str | None = None
+    ) -> dict[str, Any]:
+        """See `Query.timeline` in the schema."""
+        if not 0 < points <= MOST:
+            raise ValueError(f"points: from 1 to {MOST}")
+        now = time.time()
+        span = asked(window, now)
+        whole = -(-span.seconds // points)
+        resolution, _span = best(span.widened(whole), now, self._reader.retention)
+        step = -(-whole // resolution.seconds) * resolution.seconds
+        span = span.widened(step)
+        went_on = self._went_on(span, step, resolution, None if instance is None else self._processes(instance))
+        seen = self._seen(span, step, resolution)
+        slots = range(span.start // step, span.end // step)
+        recorded = [seen.get(slot, 0.0) for slot in slots]
+        return {
+            "window": window_of(span),
+            "step": step,
+            "at": [text(slot * step) for slot in slots],
+            "rate": [
+                went_on.get(slot, (0, 0))[0] / seconds if seconds else None
+                for slot, seconds in zip(slots, recorded, strict=True)
+            ],
+            "failed": [
+                went_on.get(slot, (0, 0))[1] if seconds else None for slot, seconds in zip(slots, recorded, strict=True)
+            ],
+            "seen": recorded,
+        }
+
+    def _processes(self, instance: str) -> list[int]:
+        return [int(it["id"], 16) for it in self._entities.processes_of(self._entities.meant(instance), None)]
+
+    def _went_on(
+        self, span: Span, step: int, resolution: Resolution, processes: list[int] | None
+    ) -> dict[int, tuple[int, int]]:
+        """Calls and failures by step."""
+        own = (
+            ""
+            if processes is None
+            else " AND (client_process IN {p:Array(UInt64)} OR server_process IN {p:Array(UInt64)})"
+        )
+        rows = self._reader.store.query(
+            "SELECT slot, sum(if(written > 0, written, taken)) AS calls, sum(refused + resets) AS failed FROM ("
+            f"{_BY_LINE} FROM metric_{resolution.step} WHERE {WITHIN}"
+            f" AND metric IN ({_WRITE}, {_READ}, {_FAILED}, {_RESET})"
+            f" AND line IN (SELECT id FROM edge WHERE own = 0{own}) GROUP BY line, slot) GROUP BY slot",
+            start=span.start, end=span.end, step=step, p=processes or [],
+        )  # fmt: skip
+        return {row["slot"]: (row["calls"], row["failed"]) for row in rows}
+
+    def _seen(self, span: Span, step: int, resolution: Resolution) -> dict[int, float]:
+        rows = self._reader.store.query(
+            "SELECT slot, max(seconds_of_host) AS seconds FROM (SELECT host, intDiv(toUnixTimestamp(ts), {step:UInt32})"
+            f" AS slot, sum(seconds) AS seconds_of_host FROM seen_{resolution.step} WHERE {WITHIN}"
+            " GROUP BY host, slot) GROUP BY slot",
+            start=span.start, end=span.end, step=step,
+        )  # fmt: skip
+        return {row["slot"]: row["seconds"] for row in rows}
