@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from bench.attached import Hopscope, empty
 from bench.measure import Differences, paired, table
-from hopscope.agent.watch import Times, Watch
+from hopscope.agent.watch import Watch
+from hopscope.agent.window import Times
 from hopscope.settings import AgentSettings
 
 TITLE = "nginx, keep-alive, saturated by wrk on 32 connections (CPU of the worker per request)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from hopscope.agent.watch import Times, Watch
+from hopscope.agent.watch import Watch
+from hopscope.agent.window import Times
 from hopscope.edges.model import Profile
 from hopscope.edges.selection import Selection, select
 
@@ -15,7 +16,7 @@ class AskedWindow:
     def __init__(self, watch: Watch, selection: Selection, times: Times = "all", follow: int | None = None) -> None:
         self._selection = selection
         self._follow = follow
-        self._window = watch.open(times, follow)
+        self._window = watch.open(times, follow, selection)
 
     def peek(self) -> Profile:
         """Everything since it was opened, or taken last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,19 +60,37 @@ def losses(recorder: Recorder) -> dict[str, int]:
 class Assembly:
     """The profile of one window, until now."""
 
-    def __init__(self, recorder: Recorder, start: Mark, now: float, recorded: float) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        start: Mark,
+        now: float,
+        recorded: float,
+        not_traced: Mapping[str, str] | None = None,
+    ) -> None:
         self._recorder, self._start, self._now, self._recorded = recorder, start, now, recorded
+        self._not_traced = not_traced or {}
         self._grown: Grown = recorder.books.since(start.reading)
         self._gauges = recorder.truths.gauges(recorder.side)
         active = recorder.side[recorder.active & (recorder.side >= 0)]
         self._active = np.bincount(active, minlength=2 * len(recorder.ledger))
         self._absent: set[str] = set()
+        self._wanted: Callable[[Owner], bool] | None = None
         self._call = recorder.kernel.choice.rung.time == "call_ns"
 
-    def profile(self, probes: Mapping[str, model.Probe], changed_only: bool = False) -> model.Profile:
-        """All edges, or those on which something happened or a gauge moved since the window before."""
+    def profile(
+        self,
+        probes: Mapping[str, model.Probe],
+        changed_only: bool = False,
+        wanted: Callable[[Owner], bool] | None = None,
+    ) -> model.Profile:
+        """All edges, or those on which something happened or a gauge moved since the window before, and of which an
+        end is wanted."""
         self._absent = {name for name, probe in probes.items() if probe.rung is None and "." not in name}
+        self._wanted = wanted
         lines = [line for line in self._recorder.ledger if not changed_only or self._has_changed(line)]
+        if wanted is not None:
+            lines = [line for line in lines if any(it and wanted(it) for it in (line.client, line.server))]
         seconds = round(max(0.0, self._now - self._start.time), 6)
         return model.Profile(
             self._recorder.processes.host,
@@ -205,6 +223,8 @@ class Assembly:
 
     def _listeners(self) -> Iterator[model.Listener]:
         for key, heard in self._recorder.listeners.heard.items():
+            if self._wanted is not None and not self._wanted(heard.owner):
+                continue
             overflows, synacks = self._start.heard.get(key, (0, 0))
             process = end(heard.owner, heard.pids, heard.address)
             yield model.Listener(
@@ -222,7 +242,7 @@ class Assembly:
             "connections": {"own_slot": own + seen, "all": own + seen + without},
             "lost": {name: number for name, number in lost.items() if number},
             "peers_aggregated": aggregated,
-            "not_traced": {},
+            "not_traced": dict(self._not_traced),
         }
         if (warning := recorder.processes.warning()) is not None:
             found["warnings"] = [warning]
@@ -234,4 +254,7 @@ def end(owner: Owner | None, pids: Iterable[int], address: str, listen: str | No
     if owner is None:
         return model.End(None, None, None, None, None, (), address, listen)
     where = owner.service, owner.instance, owner.container
-    return model.End(owner.id, owner.name, *where, tuple(sorted(pids)), address, listen, owner.cgroup)
+    pids = tuple(sorted(pids))
+    return model.End(
+        owner.id, owner.name, *where, pids, address, listen, owner.cgroup, owner.layer, dict(owner.labels) or None
+    )

@@ -31,12 +31,21 @@ def unified_root(root: Path = ROOT) -> Path:
     return root / "unified" if (root / "unified").is_dir() else root
 
 
+def has_old_hierarchies(root: Path = ROOT) -> bool:
+    """Whether processes may be in cgroups, for example a container's, that the kernel's numbers say nothing of."""
+    return unified_root(root) != root or not (root / "cgroup.procs").exists()
+
+
 class CgroupPaths:
     """Paths by the number that bpf_get_current_cgroup_id gives, which is the folder's inode."""
 
     def __init__(self, root: Path | None = None) -> None:
         self._root = root or unified_root()
         self._paths: dict[int, str] = {}
+
+    def all(self) -> dict[int, str]:
+        """Those that there are now."""
+        return dict(self._walk())
 
     def path(self, number: int) -> str | None:
         """The path below the root; None when it is not known (any more)."""

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hopscope.agent.probes import ALWAYS, OBJECT, OPTIONAL, Choice, Rung, choose, describe, refusals, rungs
+from hopscope.agent.probes import ALWAYS, OBJECT, OPTIONAL, RUN, Choice, Rung, choose, describe, refusals, rungs
 from hopscope.libbpf import LibbpfError, Object, run_time, statistics
 from hopscope.metrics import METRICS
 
 PAIRS, FLOOR_RUNS = 1000, 300
 """Sends and receives of the measurement; runs of the empty program."""
-_NOT_ATTACHED = {"look", "prime", "nothing"}
 
 _ENABLE = {
     "L1": "a kernel with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF that lets root load fentry programs",
@@ -129,7 +128,7 @@ def _costs(choice: Choice) -> dict[str, str]:
     try:
         programs = obj.programs
         attached = [*ALWAYS, *choice.optional, *choice.rung.counters]
-        links = [programs[name].attach() for name in attached if name not in _NOT_ATTACHED]
+        links = [programs[name].attach() for name in attached if name not in RUN]
         with statistics():
             floor = _floor(obj)
             with _Pair() as pair:

@@ -15,6 +15,7 @@ from hopscope.agent.connections import (
     FAILED,
     OLDER,
     OVERFLOW,
+    RELEASED,
     RESET_APP,
     RESET_KERNEL,
     RESET_PEER,
@@ -50,7 +51,7 @@ def book_opening(books: Books, connection: Connection, times: dict[str, int]) ->
 def book_end(books: Books, connection: Connection, error: int, times: dict[str, int]) -> None:
     """Books how a connection ended."""
     side, flags = connection.side, connection.flags
-    if side < 0 or connection.role == OVERFLOW:
+    if side < 0 or connection.role == OVERFLOW or flags & RELEASED:
         return
     if times["accept_queue_ns"]:
         books.duration(side, "queue", times["accept_queue_ns"])

@@ -6,7 +6,7 @@ Law: the initiator's address and port name a connection at both of its ends, wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 CLIENT, SERVER, LISTENER, OVERFLOW = 1, 2, 3, 4
 ROLES = {"ROLE_CLIENT": CLIENT, "ROLE_SERVER": SERVER, "ROLE_LISTENER": LISTENER, "ROLE_OVERFLOW": OVERFLOW}
 OLDER, EXTRA, FAILED, ESTABLISHED, CLOSED, RESET_APP, RESET_KERNEL, RESET_PEER = 1, 2, 4, 8, 16, 32, 64, 128
-FINISHED, ACCEPTED, LAYERED, FIN_SENT, TAKEN_OVER = 256, 512, 1024, 2048, 4096
+FINISHED, ACCEPTED, LAYERED, FIN_SENT, TAKEN_OVER, RELEASED = 256, 512, 1024, 2048, 4096, 8192
 FLAGS = {
     "CONNECTION_OLDER": OLDER,
     "CONNECTION_EXTRA": EXTRA,
@@ -29,6 +29,7 @@ FLAGS = {
     "CONNECTION_LAYERED": LAYERED,
     "CONNECTION_FIN_SENT": FIN_SENT,
     "CONNECTION_TAKEN_OVER": TAKEN_OVER,
+    "CONNECTION_RELEASED": RELEASED,
 }
 """enum role and enum connection_flag of records.h, compared with the object's BTF when it is loaded."""
 
@@ -69,6 +70,8 @@ class Owner:
     container: str | None = None
     cgroup: str | None = None
     own: bool = False
+    layer: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

@@ -22,6 +22,8 @@ def hear(kernel: Kernel, processes: Processes) -> Records:
         elif kind in ("RECORD_FORK", "RECORD_EXIT"):
             process = np.frombuffer(record, layouts["process_record"], 1)[0]
             processes.observe_process_record(kind == "RECORD_FORK", process)
+        elif kind == "RECORD_MOVED":
+            processes.observe_move(np.frombuffer(record, layouts["process_record"], 1)[0])
         else:
             others.append((kind, record))
     return others

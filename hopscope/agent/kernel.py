@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ import numpy.typing as npt
 
 from hopscope.agent import AgentError
 from hopscope.agent.connections import FLAGS, ROLES
+from hopscope.agent.filter import Filter, chunks
 from hopscope.agent.looks import Looks
-from hopscope.agent.probes import OBJECT, Choice
+from hopscope.agent.probes import OBJECT, RUN, SELECTING, Choice
 from hopscope.agent.strays import Stray, reason_name
 from hopscope.agent.tables import RESERVED, Rows, Slots
 from hopscope.libbpf import LibbpfError, Link, Object, RingBuffer, btf_enum, missed
@@ -20,31 +22,46 @@ from hopscope.libbpf import LibbpfError, Link, Object, RingBuffer, btf_enum, mis
 OVERFLOW_SLOTS = 64
 _HERTZ = (100, 250, 300, 1000)
 _LEARN_HERTZ_NS = 200_000_000
+_GRACE, _PATIENCE = 0.02, 2.0
+"""Seconds: until a program that was let go has surely ended; for a hook that is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes of the kernel's tables, all powers of two; whether every process is traced or only those marked."""
+    """Sizes of the kernel's tables; those of the first three are powers of two.
+
+    `trace_all`: every process is traced, else those that the filter names. `marks`: how many those may be beside the
+    ones in cgroups that are wanted as a whole.
+    """
 
     slots: int = 16384
     rows: int = 2048
     ring_bytes: int = 1 << 23
     trace_all: bool = True
+    marks: int = 8192
 
 
 class Kernel:
-    """Everything between loading and unloading. Raises LibbpfError. Not thread-safe."""
+    """Everything between loading and unloading. Raises LibbpfError. Not thread-safe.
 
-    def __init__(self, choice: Choice, limits: Limits) -> None:
+    Loaded it costs memory and nothing else; hooks run from `start`, which comes at once where `started` says so, to
+    `stop`. Each start begins with empty tables.
+    """
+
+    def __init__(self, choice: Choice, limits: Limits, started: bool = True) -> None:
         self.choice, self.limits = choice, limits
         self._object = Object.open(OBJECT)
         self._links: list[Link] = []
         self._timers: list[Link] = []
         self._looks: Looks | None = None
+        self.filter: Filter | None = None
+        self._stopped_at: float | None = None
         self._jiffies: tuple[int, int] | None = None
         self.hertz: int | None = None
         try:
             self._load()
+            if started:
+                self.start()
         except BaseException:
             self.close()
             raise
@@ -71,14 +88,13 @@ class Kernel:
         self.kinds = {number: name for name, number in layouts.enum("record_kind").items()}
         self.protocols = {number: name for name, number in layouts.enum("protocol").items()}
         self.count = limits.slots + OVERFLOW_SLOTS
-        memory = [maps[name].mmap() for name in ("slots", "connections", "rows")]
-        self.slots = Slots(memory[0], self.layouts["slot"], memory[1], self.layouts["connection"], self.count)
-        self.rows = Rows(memory[2], layouts.dtype("row"), limits.rows)
-        for row in range(1, limits.rows):
-            self.free_row(row)
+        self._memory = {name: maps[name].mmap() for name in ("slots", "connections", "rows")}
+        self._begin()
         self._ring = RingBuffer(maps["ring"])
         self._reasons = {number: name for name, number in btf_enum("skb_drop_reason").items()}
-        self._attach()
+        self._looks = Looks(self._object.programs["look"], maps["wanted"])
+        if not limits.trace_all:
+            self.filter = Filter(self._object, self._looks)
 
     @staticmethod
     def _check(found: dict[str, int], wanted: dict[str, int]) -> None:
@@ -92,6 +108,12 @@ class Kernel:
         for name in ("rows", "row_keys", "free_rows"):
             maps[name].set_max_entries(limits.rows)
         maps["initiators"].set_max_entries(limits.slots)
+        if limits.trace_all:
+            for name in ("processes", "cgroups", "marked", "listening"):
+                maps[name].set_max_entries(1)
+        else:
+            maps["processes"].set_max_entries(chunks())
+            maps["marked"].set_max_entries(limits.marks)
         maps["ring"].set_max_entries(limits.ring_bytes)
         constants = {
             "slot_shift": 65 - limits.slots.bit_length(),
@@ -104,16 +126,69 @@ class Kernel:
         for name, value in constants.items():
             self._object.set_rodata(name, value)
         for name, program in self._object.programs.items():
-            program.set_autoload(name in self.choice.programs)
+            program.set_autoload(name in self._programs())
 
-    def _attach(self) -> None:
-        programs = self._object.programs
-        apart = {"prime", "look", *self.choice.rung.timers}
-        for name in self.choice.programs:
-            if name not in apart:
-                self._links.append(programs[name].attach())
-        self._looks = Looks(programs["look"], self._object.maps["wanted"])
-        prime = programs["prime"].attach_iter()
+    def _programs(self) -> tuple[str, ...]:
+        return self.choice.programs + (() if self.limits.trace_all else SELECTING)
+
+    def _begin(self) -> None:
+        """The views of tables that are empty."""
+        layouts, memory = self.layouts, self._memory
+        self.slots = Slots(memory["slots"], layouts["slot"], memory["connections"], layouts["connection"], self.count)
+        self.rows = Rows(memory["rows"], self._object.layouts.dtype("row"), self.limits.rows)
+        for row in range(1, self.limits.rows):
+            self.free_row(row)
+
+    def start(self) -> None:
+        """Puts the programs on their hooks, and enrols the connections that are open already. Raises LibbpfError."""
+        if self._stopped_at is not None:
+            # A program that was taken off its hook may still be on its way out of it.
+            time.sleep(max(0.0, self._stopped_at + _GRACE - time.monotonic()))
+            self._empty()
+            self._begin()
+        try:
+            for name in self.choice.programs:
+                if name not in RUN and name not in self.choice.rung.timers:
+                    self._links.append(self._attached(name))
+            self.prime()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _attached(self, name: str) -> Link:
+        """A hook that was let go may be held for a moment by a child that was forked then, as in `take_times`."""
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._object.programs[name].attach()
+            except LibbpfError as error:
+                if error.errno not in (errno.EBUSY, errno.EEXIST) or time.monotonic() > patience:
+                    raise
+            time.sleep(_GRACE)
+
+    def stop(self) -> None:
+        """Takes all programs off their hooks; twice is harmless."""
+        self.take_times(False)
+        for link in self._links:
+            link.close()
+        if self._links:
+            self._stopped_at = time.monotonic()
+        self._links = []
+
+    def _empty(self) -> None:
+        maps = self._object.maps
+        for memory in self._memory.values():
+            memory[:] = bytes(len(memory))
+        for name in ("row_keys", "initiators", "drops", "strays", "listening"):
+            maps[name].clear()
+        while maps["free_rows"].pop() is not None:
+            pass
+        for _ in self._ring.drain():
+            pass
+
+    def prime(self) -> None:
+        """Enrols connections that traced processes have open and that no hook has met yet."""
+        prime = self._object.programs["prime"].attach_iter()
         prime.read()
         prime.close()
 
@@ -233,19 +308,17 @@ class Kernel:
         bss = self._object.bss
         plain = {name: bss[name] for name in bss if name.startswith("lost_") or name in ("overflowed", "uncounted")}
         found = {name.removeprefix("lost_"): number for name, number in plain.items()}
-        loaded = (self._object.programs[name] for name in self.choice.programs)
+        loaded = (self._object.programs[name] for name in self._programs())
         return found | {"missed_hits": sum(map(missed, loaded))}
 
     def close(self) -> None:
         """Detaches and unloads everything; twice is harmless."""
-        self.take_times(False)
-        for link in self._links:
-            link.close()
-        self._links = []
-        if self._looks is not None:
-            self._looks.close()
+        self.stop()
+        for shared in (self._looks, self.filter):
+            if shared is not None:
+                shared.close()
         # Memory that is shared with the kernel keeps its maps alive.
-        self._looks = None
-        for name in ("slots", "rows", "_ring"):
+        self._looks = self.filter = None
+        for name in ("slots", "rows", "_ring", "_memory"):
             self.__dict__.pop(name, None)
         self._object.close()

@@ -23,7 +23,8 @@ from typing import Any, get_args
 
 from hopscope.agent import AgentError
 from hopscope.agent.asked import AskedWindow
-from hopscope.agent.watch import Times, Watch
+from hopscope.agent.watch import Watch
+from hopscope.agent.window import Times
 from hopscope.edges.model import VERSION
 from hopscope.edges.selection import Selection
 

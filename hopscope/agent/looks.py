@@ -42,8 +42,8 @@ class Looks:
         self._memory = wanted.mmap()
         self._wanted = np.frombuffer(self._memory, np.dtype([("index", "u4"), ("padding", "u4")]), self._count)["index"]
 
-    def look(self, indices: Indices) -> None:
-        """Refreshes `truths` of these slots.
+    def look(self, indices: Indices, program: Program | None = None) -> None:
+        """Refreshes `truths` of these slots, or has another program run over them.
 
         A slot's reading counts when `truths.at` is set and `truths.generation` is the slot's; an idle connection keeps
         its last one. `sent` may be one too small while a FIN is being queued. Raises LibbpfError.
@@ -52,7 +52,7 @@ class Looks:
             part = indices[start : start + self._count]
             self._wanted[: len(part)] = part
             for first in range(0, len(part), _A_RUN):
-                self._program.run(first, min(_A_RUN, len(part) - first))
+                (program or self._program).run(first, min(_A_RUN, len(part) - first))
 
     def close(self) -> None:
         """Lets go of the shared memory; twice is harmless."""

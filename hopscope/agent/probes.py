@@ -21,10 +21,17 @@ ALWAYS = (
     "on_fork",
     "on_exec",
     "on_exit",
+    "on_attach",
     "prime",
     "look",
 )
 """Programs that nothing works without."""
+
+SELECTING = ("decide_all", "release")
+"""Programs that are loaded, too, where some processes are traced and others not."""
+
+RUN = frozenset(("prime", "look", *SELECTING))
+"""Programs that user space runs; the others are put on hooks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,18 +23,19 @@ from hopscope.agent.connections import (
 )
 from hopscope.agent.drained import Records, hear, sort
 from hopscope.agent.halves import Times, connections_of, times_of
+from hopscope.agent.hellos import Hellos
 from hopscope.agent.kernel import Kernel
 from hopscope.agent.ledger import Ledger
 from hopscope.agent.listeners import Listeners
 from hopscope.agent.looks import due
 from hopscope.agent.processes import Processes
 from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
-from hopscope.agent.protocols.tls import ClientHello, HelloPieces
 from hopscope.agent.rows import HistogramRows
 from hopscope.agent.sharing import Shared
 from hopscope.agent.strays import TIDY_UP, Strays
 from hopscope.agent.tables import Moves
 from hopscope.agent.truths import TcpTruths, book_last
+from hopscope.agent.witnesses import Witnesses
 
 RETIRE_EVERY, KEEP_IDLE = 10, 60
 """Ticks between two looks for edges that nothing is left of; ticks that such an edge keeps its labels."""
@@ -63,8 +64,8 @@ class Recorder:
         self.side = np.full(kernel.count, -1, np.int64)
         self.active = np.zeros(kernel.count, np.bool_)
         self.seen_connections = self.without_owner = self.unknown_drops = 0
-        self._hellos = HelloPieces()
-        self._early_hellos: list[tuple[bool, tuple[int, int], ClientHello]] = []
+        self.witnesses = Witnesses(self.ledger, self.connections)
+        self._hellos = Hellos(self.connections, self.ledger)
         self._early: list[tuple[int, int, str, int]] = []
         self._generation = np.zeros(kernel.count, np.uint32)
         self._word = np.zeros(kernel.count, np.uint32)
@@ -91,7 +92,7 @@ class Recorder:
         self._settle([*new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
         self._begin(new, cold)
-        self._hear(hellos)
+        self._hellos.hear(hellos)
         self._book_moves(moves)
         self._book_truths(moves.index)
         self.rows.book()
@@ -174,6 +175,7 @@ class Recorder:
         for connection in self.ledger.moved:
             if self._is_held(connection.index, connection.generation):
                 self._place(connection)
+            self.witnesses.see(connection)
         self.ledger.moved.clear()
         self._unsettled = {
             index: connection
@@ -207,6 +209,7 @@ class Recorder:
     def _open(self, connection: Connection, times: Times) -> None:
         self.books.make_room(2 * len(self.ledger))
         book_opening(self.books, connection, times)
+        self.witnesses.see(connection)
         if self._lives(connection) and connection.role in (CLIENT, SERVER):
             shared = self._shared_by(connection)
             self.active[connection.index] = shared is None or shared.members[0] is connection
@@ -298,23 +301,6 @@ class Recorder:
         line = self.ledger.line_of(connection)
         if line is not None and line.label is UNKNOWN:
             line.label = label_of(word, self.kernel.protocols, closed=True)
-
-    def _hear(self, hellos: Sequence[Any]) -> None:
-        early, self._early_hellos = self._early_hellos, []
-        heard = []
-        for record in hellos:
-            key, piece = (int(record["index"]), int(record["generation"])), record["data"].tobytes()
-            hello = self._hellos.add(key, int(record["offset"]), piece[: int(record["length"])])
-            if hello is not None:
-                heard.append((True, key, hello))
-        for fresh, key, hello in (*heard, *early):
-            connection = self.connections.get(*key)
-            line = self.ledger.line_of(connection) if connection is not None else None
-            if line is not None:
-                line.sni |= {hello.sni} if hello.sni else set()
-                line.alpn |= set(hello.alpn)
-            elif fresh and connection is None:
-                self._early_hellos.append((False, key, hello))
 
     def _book_moves(self, moves: Moves) -> None:
         index, live = moves.index, self.connections.live

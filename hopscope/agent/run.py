@@ -44,7 +44,7 @@ def reporting(watch: Watch, settings: AgentSettings) -> Iterator[None]:
     from hopscope.agent.reporters.hopscope import Reporter
 
     reporter = Reporter(settings)
-    unsubscribe = watch.subscribe(reporter.report)
+    unsubscribe = watch.subscribe(reporter.hear)
     try:
         yield
     finally:

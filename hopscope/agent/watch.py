@@ -1,4 +1,4 @@
-"""When the kernel's tables are read, and for whom: windows that are open, and subscribers of whole seconds."""
+"""When the kernel's tables are read, and for whom: windows that are open, tasks, and subscribers of whole seconds."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from hopscope.agent import AgentError
 from hopscope.agent.assemble import Assembly, Mark, mark
-from hopscope.agent.conntrack import Conntrack
+from hopscope.agent.connections import Owner
 from hopscope.agent.discovery import discovery
-from hopscope.agent.kernel import Kernel, Limits
+from hopscope.agent.kernel import Limits
 from hopscope.agent.probes import choose, describe
 from hopscope.agent.processes import Processes
+from hopscope.agent.processes.survey import Survey
 from hopscope.agent.recorder import Recorder
-from hopscope.edges.model import Profile
+from hopscope.agent.seconds import Second, idle
+from hopscope.agent.session import Session
+from hopscope.agent.tasks import Progress, Task, Traced
+from hopscope.agent.window import OpenWindow, Times
+from hopscope.agent.wishes import Wish
+from hopscope.edges.selection import Selection
 from hopscope.libbpf import LibbpfError, uninterrupted
 from hopscope.settings import AgentSettings
 
-Times = Literal["all", "windows", "off"]
-Callback = Callable[[Profile], None]
+Callback = Callable[[Second], None]
 
 PERIOD, POLL = 0.5, 0.1
 """Seconds: calls are timed in one stretch of each period; the ring's fill is looked at this often."""
@@ -32,8 +37,8 @@ PERIOD, POLL = 0.5, 0.1
 class Watch:
     """The probes in the kernel, read at each whole second, at window edges and when the ring is half full.
 
-    Thread-safe. Raises AgentError when the kernel refuses. In on-demand mode the probes are in the kernel only while a
-    window is open.
+    Thread-safe. Raises AgentError when the kernel refuses. In on-demand mode the probes are on their hooks only while a
+    window is open or a task runs, and only the processes that these want are traced.
     """
 
     def __init__(self, settings: AgentSettings, rung: str | None = None) -> None:
@@ -41,58 +46,116 @@ class Watch:
         self._lock = threading.RLock()
         self._windows: list[OpenWindow] = []
         self._callbacks: list[Callback] = []
+        self._tasks: dict[int, Traced] = {}
+        self._ended: list[Traced] = []
         self._closed = False
-        self._recorder: Recorder | None = None
         self._recorded = 0.0
         self._second: Mark | None = None
         self._stretch = (-1, 0.0)
         self._wake = threading.Event()
         host = socket.gethostname()
-        self._processes = Processes(host, discovery(settings, host))
+        places = discovery(settings, host)
+        self._processes = Processes(host, places)
+        self.survey = Survey(self._processes)
+        self.always = settings.mode == "always"
+        limits = Limits(settings.slots, settings.rows, trace_all=self.always)
+        session: Session | None = None
         try:
-            with uninterrupted():
-                self._choice = choose(only=rung)
-                self._probes = describe(self._choice)
-                if settings.mode == "always":
+            with uninterrupted(), _told():
+                choice = choose(only=rung)
+                self._probes = describe(choice)
+                self._session = session = Session(choice, limits, self._processes, places, self.survey)
+                if self.always:
                     self._start()
-        except LibbpfError as error:
-            raise AgentError(str(error)) from error
-        except KeyboardInterrupt:
-            self._stop()
+        except BaseException:
+            if session is not None:
+                session.close()
             raise
         self._thread = threading.Thread(target=self._run, name="hopscope-watch", daemon=True)
         self._thread.start()
 
-    def _start(self) -> None:
-        try:
-            kernel = Kernel(self._choice, Limits(self.settings.slots, self.settings.rows))
-        except LibbpfError as error:
-            raise AgentError(str(error)) from error
-        self._recorder = Recorder(kernel, self._processes, Conntrack().dialed_port)
-        self._recorder.tick()
+    @property
+    def _recorder(self) -> Recorder | None:
+        return self._session.recorder
+
+    def _start(self, wishes: Sequence[Wish] = ()) -> None:
+        recorder = self._session.start(wishes)
         self._last = time.time()
-        self._second = mark(self._recorder, self._last, self._recorded)
+        self._second = mark(recorder, self._last, self._recorded)
 
-    def _stop(self) -> None:
-        recorder, self._recorder, self._second = self._recorder, None, None
-        if recorder is not None:
-            recorder.kernel.close()
+    def _wishes(self) -> list[Wish]:
+        return [*(window.wish for window in self._windows), *(traced.wish for traced in self._tasks.values())]
 
-    def open(self, times: Times = "all", follow: int | None = None) -> OpenWindow:
-        """A window that starts now. `follow`: a process whose descendants are wanted as the window's `family`."""
+    def _want(self, wishes: Sequence[Wish]) -> None:
+        """In on-demand mode: starts, changes or ends what is traced."""
+        if self.always:
+            return
+        with _told():
+            if not wishes:
+                self._session.stop()
+                self._second = None
+            elif self._recorder is None:
+                self._start(wishes)
+            else:
+                self._session.want(wishes)
+
+    def open(self, times: Times = "all", follow: int | None = None, selection: Selection | None = None) -> OpenWindow:
+        """A window that starts now. `follow`: a process whose descendants are wanted as the window's `family`.
+
+        `selection` says which processes somebody will ask for, so that in on-demand mode no others are traced.
+        """
+        pids = {follow} if follow is not None else set(selection.pids) if selection is not None else set()
+        wish = Wish.of(selection or Selection(), pids or None)
         with self._lock:
             self._need_open()
-            if self._recorder is None:
-                self._start()
-            self._tick()
-            window = OpenWindow(self, times, self._mark())
-            if follow is not None:
-                window.family.add(follow)
-                self._processes.follow(window.family)
+            self._processes.follow(pids)
+            try:
+                self._want([*self._wishes(), wish])
+                self._tick()
+            except BaseException:
+                self._processes.unfollow(pids)
+                raise
+            window = OpenWindow(self, times, wish, self._mark())
             self._windows.append(window)
             self._set_timers(time.monotonic())
         self._wake.set()
         return window
+
+    def trace(self, tasks: Collection[Task]) -> None:
+        """These tasks run now, and no others. Raises AgentError when the kernel refuses."""
+        found: Second | None = None
+        with self._lock:
+            self._need_open()
+            before, self._tasks = self._tasks, {}
+            for task in tasks:
+                traced = self._tasks[task.id] = before.pop(task.id) if task.id in before else Traced.of(task)
+                traced.task = task
+            new = [traced for traced in self._tasks.values() if not traced.since]
+            self._ended += before.values()
+            if before and not self._wishes() and not self.always:
+                # What came since the last whole second is a part of one.
+                self._tick()
+                found = self._whole_second(bool(self._callbacks))
+            if before or new:
+                self._want(self._wishes())
+                self._set_timers(time.monotonic())
+            for traced in new:
+                traced.since = time.time()
+            callbacks = list(self._callbacks)
+        self._wake.set()
+        for callback in callbacks if found is not None else ():
+            callback(found)  # type: ignore[arg-type]
+
+    def progress(self) -> list[Progress]:
+        """How the running tasks go."""
+        with self._lock:
+            owners = self.survey.members.values()
+            found = []
+            for traced in self._tasks.values():
+                groups = {it.id for it in owners if traced.wish.takes_place(it.cgroup, it, self._processes.host)}
+                not_traced = self._session.not_traced(traced.wish)
+                found.append(Progress(traced.task, traced.since, len(groups), not_traced))
+            return found
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Calls back with the profile of each whole second, from the watching thread; returns what ends it."""
@@ -115,7 +178,7 @@ class Watch:
         if threading.current_thread() is not self._thread:
             self._thread.join()
         with self._lock:
-            self._stop()
+            self._session.close()
 
     def __enter__(self) -> Watch:
         return self
@@ -134,7 +197,9 @@ class Watch:
         return self._recorder
 
     def _tick(self) -> None:
-        self._need_recorder().tick()
+        self._need_recorder()
+        with _told():
+            self._session.tick()
         now = time.time()
         # A clock that was set back makes no negative time.
         self._recorded += max(0.0, now - self._last)
@@ -143,14 +208,15 @@ class Watch:
     def _mark(self) -> Mark:
         return mark(self._need_recorder(), self._last, self._recorded)
 
-    def _assembly(self, start: Mark) -> Assembly:
-        return Assembly(self._need_recorder(), start, self._last, self._recorded)
+    def _assembly(self, start: Mark, wishes: Sequence[Wish]) -> Assembly:
+        not_traced = {who: why for wish in wishes for who, why in self._session.not_traced(wish).items()}
+        return Assembly(self._need_recorder(), start, self._last, self._recorded, not_traced)
 
     def _set_timers(self, now: float) -> None:
         """Timed all the time while a window wants that, in a random stretch of each period otherwise."""
         if self._recorder is None:
             return
-        wishes = {window.times for window in self._windows}
+        wishes = {window.times for window in self._windows} | ({"all"} if self._tasks else set())
         share = self.settings.window_share
         if "all" in wishes or share >= 1:
             wanted = wishes != {"off"}
@@ -159,10 +225,8 @@ class Watch:
         else:
             start, end = self._stretch_at(now)
             wanted = start <= now < end
-        try:
+        with _told():
             self._recorder.kernel.take_times(wanted)
-        except LibbpfError as error:
-            raise AgentError(str(error)) from error
 
     def _stretch_at(self, now: float) -> tuple[float, float]:
         period, share = int(now / PERIOD), self.settings.window_share
@@ -194,9 +258,10 @@ class Watch:
                 if fd >= 0:
                     waiting.poll(self._pause(due))
                 else:
-                    self._wake.wait()
+                    # Subscribers hear each second that there is an agent, and which processes there are.
+                    self._wake.wait(max(0.0, due - time.time()) if self._callbacks else None)
                     self._wake.clear()
-                    due = int(time.time()) + 1.0
+                    due = due if self._callbacks else int(time.time()) + 1.0
                 due = self._step(due)
         finally:
             waiting.close()
@@ -204,15 +269,18 @@ class Watch:
     def _step(self, due: float) -> float:
         found, callbacks = None, []
         with self._lock:
-            if self._closed or self._recorder is None:
+            if self._closed:
                 return due
             self._set_timers(time.monotonic())
             due = min(due, int(time.time()) + 1.0)  # the clock may have been set back
             if time.time() >= due:
-                self._tick()
                 due = int(time.time()) + 1.0
                 callbacks = list(self._callbacks)
+                if self._recorder is not None:
+                    self._tick()
                 found = self._whole_second(bool(callbacks))
+            elif self._recorder is None:
+                return due
             elif self._recorder.kernel.ring_half_full():
                 self._tick()
         if found is not None:
@@ -220,16 +288,37 @@ class Watch:
                 callback(found)
         return due
 
-    def _whole_second(self, wanted: bool) -> Profile | None:
-        recorder, start = self._need_recorder(), self._second
-        found, gauges = None, None
+    def _whole_second(self, wanted: bool) -> Second | None:
+        """What subscribers hear of the second that ends: in on-demand mode what tasks ask for."""
+        if wanted:
+            if self._recorder is None:
+                self._processes.forget()
+            self.survey.look_when_due(time.monotonic())
+        recorder, start, found, gauges = self._recorder, self._second, None, None
+        if wanted and recorder is None:
+            return Second(idle(self._processes.host, time.time(), self._probes), self.survey.groups)
+        if recorder is None:
+            return None
         if start is not None and wanted:
-            assembly = self._assembly(start)
-            found, gauges = assembly.profile(self._probes, changed_only=True), assembly.gauges()
+            tasks = [traced.wish for traced in (*self._tasks.values(), *self._ended)]
+            assembly = self._assembly(start, tasks)
+            found = assembly.profile(
+                self._probes, changed_only=True, wanted=None if self.always else self._wanted(tasks)
+            )
+            gauges = assembly.gauges()
         if start is not None:
             recorder.books.release(start.reading)
         self._second = mark(recorder, self._last, self._recorded, gauges)
-        return found
+        self._ended = []
+        if found is None:
+            return None
+        return Second(
+            found, self.survey.groups, recorder.witnesses.take(time.time(), recorder.connections.live.values())
+        )
+
+    def _wanted(self, wishes: Sequence[Wish]) -> Callable[[Owner], bool]:
+        host = self._processes.host
+        return lambda owner: any(wish.takes_place(owner.cgroup, owner, host) for wish in wishes)
 
     def _leave(self, window: OpenWindow) -> None:
         if window not in self._windows:
@@ -238,38 +327,15 @@ class Watch:
         self._processes.unfollow(window.family)
         if self._recorder is not None:
             self._recorder.books.release(window._start.reading)
-        if not self._windows and self.settings.mode == "on-demand":
-            self._stop()
-        elif not self._closed:
+        if not self._closed:
+            self._want(self._wishes())
             self._set_timers(time.monotonic())
 
 
-class OpenWindow:
-    """What is seen from its opening on; several windows do not know of each other."""
-
-    def __init__(self, watch: Watch, times: Times, start: Mark) -> None:
-        self._watch, self._start = watch, start
-        self.times = times
-        self.family: set[int] = set()
-        """The followed process with its descendants, those that ended included."""
-
-    def peek(self) -> Profile:
-        """Everything since the window was opened, or taken last."""
-        watch = self._watch
-        with watch._lock:
-            watch._tick()
-            return watch._assembly(self._start).profile(watch._probes)
-
-    def take(self) -> Profile:
-        """The same, and the next one starts here."""
-        watch = self._watch
-        with watch._lock:
-            found = self.peek()
-            watch._need_recorder().books.release(self._start.reading)
-            self._start = watch._mark()
-            return found
-
-    def close(self) -> None:
-        """Ends the window; twice is harmless."""
-        with self._watch._lock:
-            self._watch._leave(self)
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the kernel refuses is said as the agent's error."""
+    try:
+        yield
+    except LibbpfError as error:
+        raise AgentError(str(error)) from error

@@ -44,6 +44,8 @@ __noinline int finish(__u64 sk, __u32 index, int again)
 		c->flags |= CONNECTION_LAYERED;
 	if (c->role == ROLE_CLIENT)
 		forget_initiator(s, c, index);
+	if (c->role == ROLE_LISTENER)
+		count_listener(c, -1);
 	r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
 	if (!r) {
 		__sync_fetch_and_add(&lost_records[RECORD_CLOSED], 1);

@@ -20,6 +20,7 @@ union crossing {
 	enum message message;
 	enum role role;
 	enum connection_flag flag;
+	enum mark mark;
 };
 union crossing *crossing __attribute__((unused));
 

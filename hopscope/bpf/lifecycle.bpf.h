@@ -50,11 +50,7 @@ static __always_inline int starts_listening(__u64 sk)
 		return 0;
 	c->role = ROLE_LISTENER;
 	c->state = TCP_LISTEN;
-	if (!trace_all) {
-		struct listening_key key = {.netns = c->netns, .port = c->local_port};
-
-		bpf_map_update_elem(&listening, &key, &tgid, BPF_ANY);
-	}
+	count_listener(c, 1);
 	return 0;
 }
 
@@ -62,7 +58,7 @@ static __always_inline bool is_wanted(__u64 sk)
 {
 	struct listening_key key;
 
-	if (trace_all)
+	if (trace_all || everything)
 		return true;
 	key.netns = BPF_CORE_READ(SK(sk), __sk_common.skc_net.net, ns.inum);
 	key.port = BPF_CORE_READ(SK(sk), __sk_common.skc_num);

@@ -128,7 +128,7 @@ static __noinline int strays_away(struct sk_buff *skb, __u32 reason)
 	/* Every connection that ends has some of those; they would fill the table. */
 	if (is_tidy_up(reason))
 		return 0;
-	return trace_all && skb && read_headers(&key, skb) ? count_drop(&strays, &key) : 0;
+	return (trace_all || everything) && skb && read_headers(&key, skb) ? count_drop(&strays, &key) : 0;
 }
 
 /* For the sending socket if the packet has one, else for the receiving one; else user space finds out by the headers.

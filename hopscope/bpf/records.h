@@ -37,6 +37,7 @@ enum connection_flag {
 	    1024, /* an upper layer (kTLS) shares the sequence space: totals are not the application's */
 	CONNECTION_FIN_SENT = 2048,   /* we closed our direction */
 	CONNECTION_TAKEN_OVER = 4096, /* another process opened it; that one's slot is EXTRA now */
+	CONNECTION_RELEASED = 8192,   /* its process is no longer traced; it goes on unseen */
 };
 
 /* One connection as one process uses it: one cache line. sk == 0: free. */
@@ -159,7 +160,21 @@ struct initiator {
 	__u32 tgid;
 };
 
-enum record_kind { RECORD_CLOSED = 1, RECORD_FORK, RECORD_EXEC, RECORD_EXIT, RECORD_HELLO, RECORD_KINDS };
+enum record_kind {
+	RECORD_CLOSED = 1,
+	RECORD_FORK,
+	RECORD_EXEC,
+	RECORD_EXIT,
+	RECORD_HELLO,
+	RECORD_MOVED, /* a process went to another cgroup, of whichever hierarchy */
+	RECORD_KINDS
+};
+
+/* Why a process is marked. */
+enum mark {
+	MARK_NAMED = 1,	   /* user space named it, or who forked it */
+	MARK_UNJUDGED = 2, /* it became another program, or went elsewhere: traced until user space has looked at it */
+};
 
 struct closed_record {
 	__u32 kind;

@@ -2,7 +2,7 @@
 #ifndef HOPSCOPE_REFRESH_BPF_H
 #define HOPSCOPE_REFRESH_BPF_H
 
-#include "sock.bpf.h"
+#include "finish.bpf.h"
 
 __u64 jiffies_now, jiffies_at; /* jiffies and ktime of one moment: user space learns HZ from two of them */
 
@@ -65,6 +65,37 @@ int look(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* Run by user space, never attached: lets go of connections whose processes are no longer traced. A call that is under
+ * way on another processor has found its slot already and may still count there: it has some 100 ns for that until the
+ * next connection could have the slot, which starts it from zero.
+ */
+SEC("?raw_tp")
+int release(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 first = ctx->args[0], count = ctx->args[1];
+
+	for (__u32 i = 0; i < LOOKS_A_RUN; i++) {
+		__u32 place = first + i, *index;
+		struct connection *c;
+		struct slot *s;
+		__u64 sk;
+
+		if (i >= count)
+			break;
+		index = bpf_map_lookup_elem(&wanted, &place);
+		s = index ? slot_at(*index) : 0;
+		c = index ? connection_at(*index) : 0;
+		if (!s || !c)
+			continue;
+		sk = *(volatile __u64 *)&s->sk;
+		if (sk <= SK_RESERVED)
+			continue;
+		c->flags |= CONNECTION_RELEASED;
+		finish(sk, *index, false);
+	}
+	return 0;
+}
+
 /* What measuring a program costs by itself: run by user space, never attached. */
 SEC("?raw_tp")
 int nothing(struct bpf_raw_tracepoint_args *ctx)
@@ -88,12 +119,14 @@ int prime(struct bpf_iter__task_file *ctx)
 
 	if (!file || !task)
 		return 0;
+	tgid = BPF_CORE_READ(task, tgid);
+	if (!is_traced(tgid))
+		return 0;
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return 0;
 	socket = BPF_CORE_READ(file, private_data);
 	sk = (__u64)BPF_CORE_READ(socket, sk);
-	tgid = BPF_CORE_READ(task, tgid);
-	if (!sk || !is_traced(tgid) || !is_tcp(sk))
+	if (!sk || !is_tcp(sk))
 		return 0;
 	state = BPF_CORE_READ(SK(sk), __sk_common.skc_state);
 	if (state == TCP_CLOSE)
@@ -106,6 +139,8 @@ int prime(struct bpf_iter__task_file *ctx)
 	c = connection_at(index);
 	if (index < 0 || !c)
 		return 0;
+	if (state == TCP_LISTEN)
+		count_listener(c, 1);
 	c->cgroup = 0; /* current is the agent */
 	task = BPF_CORE_READ(task, group_leader);
 	bpf_core_read(c->comm, COMM_SIZE, &task->comm);

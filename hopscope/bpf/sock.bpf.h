@@ -21,10 +21,28 @@ static __always_inline bool is_traced(__u32 tgid)
 	__u32 chunk = tgid / PROCESS_BYTES;
 	struct process_bytes *bytes;
 
-	if (trace_all)
+	if (trace_all || everything)
 		return true;
 	bytes = bpf_map_lookup_elem(&processes, &chunk);
 	return bytes && bytes->traced[tgid % PROCESS_BYTES];
+}
+
+/* Children of a traced listener are wanted before any process has used them. */
+static __always_inline void count_listener(const struct connection *c, int more)
+{
+	struct listening_key key = {.netns = c->netns, .port = c->local_port};
+	__u32 *number, one = 1;
+
+	if (trace_all)
+		return;
+	number = bpf_map_lookup_elem(&listening, &key);
+	if (!number && more > 0 && bpf_map_update_elem(&listening, &key, &one, BPF_NOEXIST))
+		number = bpf_map_lookup_elem(&listening, &key);
+	if (!number)
+		return;
+	__sync_fetch_and_add(number, more);
+	if (!*(volatile __u32 *)number)
+		bpf_map_delete_elem(&listening, &key);
 }
 
 static __always_inline bool is_tcp(__u64 sk)

@@ -11,7 +11,9 @@
 #define PROCESS_BYTES 64
 #define SK_RESERVED 2 /* slot.sk: 0 free, 1 overflow slot, 2 finished and waiting for user space */
 
-/* Only in on-demand mode: whose children are wanted. */
+#define CGROUP_DEPTH 32
+
+/* Where some processes are traced and others not: whose children are wanted. */
 struct listening_key {
 	__u32 netns;
 	__u32 port;
@@ -73,12 +75,29 @@ struct {
 	__type(value, struct process_bytes);
 } processes SEC(".maps");
 
+/* How many listeners. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct listening_key);
 	__type(value, __u32);
 } listening SEC(".maps");
+
+/* By a cgroup's number: whether the processes in it and beneath it are traced. The nearest one above decides. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+/* Processes that are traced whatever their cgroup is: enum mark. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u32);
+} marked SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -114,6 +133,11 @@ const volatile __u32 overflow_first = 16384; /* overflow slots follow the home s
 const volatile __u32 overflow_mask = 63;
 /* Constant, so that the verifier drops the test of each process where all are traced. */
 const volatile __u32 trace_all = 1;
+
+__u32 everything;  /* somebody looks at all there is */
+__u32 judge_execs; /* a name is looked for: who becomes another program may be it */
+__u32 judge_moves; /* an old hierarchy's cgroups are looked for, whose numbers mean nothing here */
+__u64 lost_marks;  /* `marked` was full */
 
 __u64 lost_records[RECORD_KINDS]; /* ring was full */
 __u64 lost_rows;		  /* half-edges that share row 0 */

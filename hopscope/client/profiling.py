@@ -16,7 +16,7 @@ from hopscope.edges.selection import Selection
 from hopscope.settings import AgentSettings
 
 if TYPE_CHECKING:
-    from hopscope.agent.watch import Times
+    from hopscope.agent.window import Times
 
 Progress = Callable[[float], None]
 STEP = 0.1

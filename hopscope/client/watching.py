@@ -13,7 +13,7 @@ from hopscope.edges.selection import Selection
 from hopscope.settings import AgentSettings
 
 if TYPE_CHECKING:
-    from hopscope.agent.watch import Times
+    from hopscope.agent.window import Times
 
 
 class Window(Protocol):

@@ -83,6 +83,8 @@ def end(first: End, second: End) -> End:
         second.address or first.address,
         second.listen or first.listen,
         newer.cgroup,
+        newer.layer,
+        newer.labels,
     )
 
 

@@ -23,6 +23,18 @@ class End:
     address: str
     listen: str | None = None
     cgroup: str | None = None
+    layer: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A process group and its living members, the oldest first; `started`: Unix time of that one, 0 if not known."""
+
+    end: End
+    command_line: str
+    executable: str
+    started: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _PARTS: dict[str, Any] = {
 _END = {
     "id": NULLABLE, "process": NULLABLE, "service": NULLABLE, "instance": NULLABLE, "container": NULLABLE,
     "pids": {"type": "array", "items": COUNT}, "address": TEXT, "listen": TEXT, "cgroup": TEXT,
+    "layer": TEXT, "labels": {"type": "object", "additionalProperties": TEXT},
 }  # fmt: skip
 _PROBE = {"rung": NULLABLE, "hook": NULLABLE, "why_not": TEXT}
 

@@ -54,7 +54,7 @@ class Selection:
             (not self.pids or not self.pids.isdisjoint(end.pids))
             and (self.name is None or (end.process is not None and re.search(self.name, end.process) is not None))
             and (self.cgroup is None or beneath(end.cgroup, self.cgroup))
-            and (self.container is None or _same_container(end.container, self.container))
+            and (self.container is None or same_container(end.container, self.container))
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,6 +119,6 @@ def beneath(cgroup: str | None, path: str) -> bool:
     return cgroup is not None and (cgroup.rstrip("/") + "/").startswith(wanted.rstrip("/") + "/")
 
 
-def _same_container(known: str | None, wanted: str) -> bool:
-    # Either may be cut: tools print twelve characters of sixty-four.
+def same_container(known: str | None, wanted: str) -> bool:
+    """Whether two ids are one container's. Either may be cut: tools print twelve characters of sixty-four."""
     return known is not None and (known.startswith(wanted) or (len(known) >= 12 and wanted.startswith(known)))

@@ -3,7 +3,7 @@
 from hopscope.libbpf.kernel import btf_enum, btf_func_args
 from hopscope.libbpf.layouts import Layouts
 from hopscope.libbpf.library import LibbpfError, uninterrupted
-from hopscope.libbpf.objects import Link, Map, Object, Program, trial
+from hopscope.libbpf.objects import Link, Map, Object, Program, Variables, trial
 from hopscope.libbpf.ring import RingBuffer
 from hopscope.libbpf.statistics import missed, run_time, statistics
 
@@ -15,6 +15,7 @@ __all__ = [
     "Object",
     "Program",
     "RingBuffer",
+    "Variables",
     "btf_enum",
     "btf_func_args",
     "missed",

@@ -93,6 +93,11 @@ class Map:
         """Removes a key; one that is gone already is fine."""
         library().bpf_map_delete_elem(self.fd, key)
 
+    def clear(self) -> None:
+        """Removes all keys."""
+        for key, _ in self.items():
+            self.delete(key)
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All keys with their values."""
         keys, key, following = [], None, ctypes.create_string_buffer(self.key_size)

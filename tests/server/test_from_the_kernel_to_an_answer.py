@@ -65,8 +65,8 @@ def test_the_same_seconds_of_the_agent(server: Server) -> None:
         watch = stack.enter_context(Watch(settings))
         reporter = Reporter(settings)
         stack.callback(reporter.close)
-        stack.callback(watch.subscribe(reporter.report))
-        stack.callback(watch.subscribe(seen.append))
+        stack.callback(watch.subscribe(reporter.hear))
+        stack.callback(watch.subscribe(lambda second: seen.append(second.profile)))
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         exchange(listener)
         time.sleep(1.5)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from hopscope.agent.watch import OpenWindow, Watch
+from hopscope.agent.watch import Watch
+from hopscope.agent.window import OpenWindow
 from hopscope.edges.model import Edge, Profile, Side, Value
 from hopscope.settings import AgentSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,14 @@ WORKLOADS = Path(__file__).parent / "workloads"
 class Workload:
     """One process; each line it prints is JSON."""
 
-    def __init__(self, name: str, *arguments: object, inside: str | None = None) -> None:
+    def __init__(
+        self, name: str, *arguments: object, inside: str | None = None, born: Callable[[], None] | None = None
+    ) -> None:
         prefix = ["ip", "netns", "exec", inside] if inside else []
         command = [*prefix, sys.executable, str(WORKLOADS / f"{name}.py"), *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=born
+        )
         self.pid = self.process.pid
 
     def say(self, line: str) -> None:

@@ -11,7 +11,9 @@ import pytest
 from observing import edges_to, value
 
 from hopscope.agent import AgentError
-from hopscope.agent.watch import OpenWindow, Watch
+from hopscope.agent.seconds import Second
+from hopscope.agent.watch import Watch
+from hopscope.agent.window import OpenWindow
 from hopscope.edges.model import Profile
 from hopscope.settings import AgentSettings
 
@@ -65,7 +67,7 @@ def test_windows_start_where_they_are_opened_and_taken(echo: Echo) -> None:
 
 
 def test_every_second_once_and_on_the_clock(echo: Echo) -> None:
-    seen: list[Profile] = []
+    seen: list[Second] = []
     with Watch(AgentSettings()) as watch:
         time.sleep(1.1 - time.time() % 1)
         unsubscribe = watch.subscribe(seen.append)
@@ -79,16 +81,17 @@ def test_every_second_once_and_on_the_clock(echo: Echo) -> None:
         before = len(seen)
         time.sleep(1.1)
         assert len(seen) == before
-    echoed = [writes(picture, echo.port) for picture in seen if edges_to(picture, echo.port)]
+    pictures = [second.profile for second in seen]
+    echoed = [writes(picture, echo.port) for picture in pictures if edges_to(picture, echo.port)]
     assert sum(count for count, _, _ in echoed) == 20
-    for picture in seen:
+    for picture in pictures:
         assert picture.window.seconds == pytest.approx(1, abs=0.25)
         fraction = float(picture.window.start[19:26].partition("+")[0] or 0)
         assert fraction < 0.25
 
 
 def test_an_idle_edge_is_in_a_window_and_not_in_a_second(echo: Echo) -> None:
-    seen: list[Profile] = []
+    seen: list[Second] = []
     with Watch(AgentSettings()) as watch:
         echo.send(1)
         time.sleep(2.1)
@@ -96,7 +99,7 @@ def test_an_idle_edge_is_in_a_window_and_not_in_a_second(echo: Echo) -> None:
         window = watch.open()
         time.sleep(2.2)
         assert writes(window.take(), echo.port) == (0, 0, 0)
-    assert not [picture for picture in seen[1:] if edges_to(picture, echo.port)]
+    assert not [second for second in seen[1:] if edges_to(second.profile, echo.port)]
 
 
 @pytest.mark.parametrize(("times", "least", "most"), [("all", 1.0, 1.0), ("off", 0.0, 0.0), ("windows", 0.02, 0.5)])
@@ -111,13 +114,13 @@ def test_as_many_calls_are_timed_as_was_asked_for(echo: Echo, times: str, least:
     assert least * count <= timed <= most * count
 
 
-def test_on_demand_holds_nothing_in_the_kernel_while_nobody_looks(echo: Echo) -> None:
+def test_on_demand_has_nothing_on_its_hooks_while_nobody_looks(echo: Echo) -> None:
     def held() -> list[str]:
         found = []
         for fd in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
                 found.append(str(fd.readlink()))
-        return [kind for kind in found if kind.startswith("anon_inode:bpf")]
+        return [kind for kind in found if kind == "anon_inode:bpf_link"]
 
     with Watch(AgentSettings(mode="on-demand")) as watch:
         assert not held()

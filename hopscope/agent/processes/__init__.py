@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hopscope.agent.cgroups import CONTAINER, CgroupPaths
@@ -26,7 +28,9 @@ class Processes:
     def __init__(self, host: str | None = None, discovery: Discovery | None = None) -> None:
         self.host = host or socket.gethostname()
         self._discovery = discovery or HostDiscovery(self.host)
-        self._cgroups = CgroupPaths()
+        self.cgroups = CgroupPaths()
+        self.places = 0
+        """Grows when processes may belong elsewhere than before."""
         self._facts: dict[int, Facts] = {}
         self._owners: dict[int, Owner] = {}
         self._gone: dict[int, int] = {}
@@ -35,6 +39,8 @@ class Processes:
         self._families: list[set[int]] = []
         self._free_names = False
         self._ticks = 0
+        self.heard: set[int] | None = None
+        """Where somebody wants to know: processes that were born, became another program or changed their cgroup."""
         self.moved: set[int] = set()
         """Processes whose group may be another one now; whoever keeps owners empties it."""
 
@@ -66,6 +72,7 @@ class Processes:
         self._owners.pop(tgid, None)
         self._gone.pop(tgid, None)
         self.moved.add(tgid)
+        self._hear(tgid)
 
     def observe_process_record(self, fork: bool, record: Any) -> None:
         """A process was born or ended."""
@@ -75,6 +82,7 @@ class Processes:
             return
         self._gone.pop(tgid, None)
         self._owners.pop(tgid, None)
+        self._hear(tgid)
         for family in self._families:
             if parent in family:
                 family.add(tgid)
@@ -85,6 +93,40 @@ class Processes:
             self._cgroup_of[tgid] = int(record["cgroup"])
         else:
             self._facts.pop(tgid, None)
+
+    def observe_move(self, record: Any) -> None:
+        """A process went to another cgroup."""
+        tgid = int(record["tgid"])
+        self._cgroup_of[tgid] = int(record["cgroup"])
+        if (before := self._facts.get(tgid)) is not None:
+            self._facts[tgid] = replace(before, cgroup="", told=True)
+        self._owners.pop(tgid, None)
+        self.moved.add(tgid)
+        self._hear(tgid)
+
+    def observe_change(self, tgid: int) -> None:
+        """A process is no longer what was known of its number, or may not be: nothing of it is believed any more."""
+        self._facts.pop(tgid, None)
+        self._owners.pop(tgid, None)
+        self.moved.add(tgid)
+
+    def observe_living(self, living: Collection[int]) -> None:
+        """These are all there are."""
+        for tgid in self._facts.keys() - self._gone.keys() - set(living):
+            if not Path(f"/proc/{tgid}").exists():
+                self._gone[tgid] = self._ticks
+
+    def facts_of(self, tgid: int) -> Facts | None:
+        """What is known of a process that was asked for before."""
+        return self._facts.get(tgid)
+
+    def cgroup_number(self, tgid: int) -> int | None:
+        """The kernel's number of a process's cgroup, if a record told it."""
+        return self._cgroup_of.get(tgid)
+
+    def _hear(self, tgid: int) -> None:
+        if self.heard is not None:
+            self.heard.add(tgid)
 
     def _read(self, tgid: int, start: int = 0) -> Facts | None:
         """What /proc says of this process, not of a later one with its number."""
@@ -108,7 +150,7 @@ class Processes:
         return replace(read, arguments=facts.arguments)  # it gave itself a title since
 
     def _path(self, cgroup: int) -> str:
-        return (self._cgroups.path(cgroup) if cgroup else None) or "/"
+        return (self.cgroups.path(cgroup) if cgroup else None) or "/"
 
     def owner_of(self, tgid: int, comm: str = "", cgroup: int = 0) -> Owner | None:
         """The group of a process. Of one that is gone unheard the kernel's own word for it, `comm`, must do."""
@@ -137,6 +179,8 @@ class Processes:
             place.container,
             facts.cgroup,
             facts.tgid == os.getpid() or script in _OWN,
+            place.layer,
+            place.labels,
         )
 
     def _unique(self, instance: str, name: str, group: str) -> str:
@@ -159,3 +203,4 @@ class Processes:
         if self._discovery.changed():
             self.moved.update(self._owners)
             self._owners.clear()
+            self.places += 1

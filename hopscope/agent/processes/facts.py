@@ -19,6 +19,9 @@ _APP = re.compile(r"^[\w./]+(:[\w.()]+)?$")
 _TITLE = re.compile(r"^(gunicorn|uvicorn|celery|uwsgi): .*\[(.+)\]$")
 
 
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one process. `cgroup`: its path. `start`: ns since boot, 0 if unknown.
@@ -33,6 +36,8 @@ class Facts:
     comm: str
     start: int = 0
     told: bool = False
+    unified: str | None = None
+    """Its path in the hierarchy whose numbers the kernel gives, which may be another."""
 
 
 def basename(path: str) -> str:
@@ -104,7 +109,7 @@ def read_facts(tgid: int, is_container: re.Pattern[str]) -> Facts | None:
     try:
         comm = (base / "comm").read_text(errors="replace").strip()
         command = (base / "cmdline").read_bytes().decode(errors="surrogateescape").rstrip("\0")
-        cgroup = cgroup_of((base / "cgroup").read_text().splitlines(), is_container)
+        cgroups = (base / "cgroup").read_text().splitlines()
         start = start_of((base / "stat").read_text(errors="replace"))
     except OSError:
         return None
@@ -114,13 +119,21 @@ def read_facts(tgid: int, is_container: re.Pattern[str]) -> Facts | None:
         executable = comm
     arguments = tuple(command.split("\0")) if command else ()
     executable = called_as(executable, arguments[0] if arguments else "", base / "root")
-    return Facts(tgid, executable, arguments, cgroup, comm, start)
+    unified = next((line[3:] for line in cgroups if line.startswith("0::")), None)
+    return Facts(tgid, executable, arguments, cgroup_of(cgroups, is_container), comm, start, unified=unified)
 
 
 def start_of(stat: str) -> int:
     """ns since boot at which a process began, to the clock tick, from /proc/<pid>/stat."""
-    ticks = int(stat.rpartition(")")[2].split()[19])
-    return ticks * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return int(stat.rpartition(")")[2].split()[19]) * _TICK_NS
+
+
+def start_of_process(tgid: int) -> int | None:
+    """The same of a process; None when it is gone."""
+    try:
+        return start_of(Path(f"/proc/{tgid}/stat").read_text(errors="replace"))
+    except OSError:
+        return None
 
 
 def called_as(executable: str, word: str, root: Path = Path("/")) -> str:

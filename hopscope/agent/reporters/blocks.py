@@ -15,9 +15,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from hopscope.agent.witnesses import Witness
 from hopscope.edges.histogram import index_of
 from hopscope.edges.identity import host_id, listener_id
-from hopscope.edges.model import Edge, End, Listener, Profile, Side, Value
+from hopscope.edges.model import Edge, End, Group, Listener, Profile, Side, Value
 from hopscope.metrics import BY_NAME, SIDE, TCP, Metric
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -87,22 +88,61 @@ class Blocks:
         self._told: dict[tuple[str, int], bytes] = {}
         self._pids: dict[tuple[int, str], tuple[int, ...]] = {}
         self._hour = 0
+        self._groups: tuple[Group, ...] = ()
+        self._whole: dict[int, tuple[int, wire.Process]] = {}
 
     def forget(self) -> None:
         """The store may not know what it was told: the next batches say everything again."""
         self._told.clear()
         self._pids.clear()
+        self._whole.clear()
 
-    def batches(self, profile: Profile, gaps: Iterable[Gap] = ()) -> list[tuple[int, wire.Batch]]:
-        """The second of a profile as (sequence, batch), at least one; numbers that the catalogue does not have are lost
-        and counted."""
+    def batches(
+        self,
+        profile: Profile,
+        gaps: Iterable[Gap] = (),
+        groups: tuple[Group, ...] = (),
+        witnesses: Iterable[Witness] = (),
+    ) -> list[tuple[int, wire.Batch]]:
+        """The second of a profile as (sequence, batch), at least one.
+
+        `groups`: the processes of the host as of the last look at them. Numbers that the catalogue does not have are
+        lost and counted.
+        """
         start = datetime.fromisoformat(profile.window.start).timestamp()
         second = math.floor(start)
         if second // 3600 != self._hour or len(self._told) > _KNOWN_LIMIT:
             # Said again each hour, so that a store may forget what has not been seen for long.
             self.forget()
             self._hour = second // 3600
-        return _Second(self, profile, second).write(gaps)
+        return _Second(self, profile, second).write(gaps, self._untold(groups, second), witnesses)
+
+    def _untold(self, groups: tuple[Group, ...], second: int) -> list[wire.Process]:
+        """Those of whom something is new, and each once a minute, so that it shows that they live."""
+        if groups is self._groups and self._whole:
+            return []
+        self._groups, minute, news = groups, second // 60, []
+        known, self._whole = self._whole, {}
+        for group in groups:
+            said = _process(group.end)
+            said.command_line, said.executable = _text(group.command_line), _text(group.executable)
+            said.started = max(0, group.started)
+            then, before = known.get(said.id, (-1, None))
+            pids, said.pids[:] = list(said.pids), []
+            if then == minute and before is not None and self._told.get(("whole", said.id)) == _bytes(said):
+                self._whole[said.id] = then, before
+                continue
+            self._told["whole", said.id] = _bytes(said)
+            said.pids[:] = pids
+            self._whole[said.id] = minute, said
+            news.append(said)
+        for gone in known.keys() - self._whole.keys():
+            self._told.pop(("whole", gone), None)
+        return news
+
+    def whole(self, process: int) -> wire.Process | None:
+        """What was told of a process by the last look, if it was there."""
+        return self._whole.get(process, (0, None))[1]
 
     def pids(self, line: int, end: str, now: tuple[int, ...]) -> tuple[int, ...]:
         """The processes seen lately at an end, the newest last. Not those of one second: they come and go, and each
@@ -120,7 +160,7 @@ class Blocks:
 
     def news(self, kind: str, number: int, message: Message) -> bool:
         """Whether the store does not know this yet; it does from now on."""
-        said = message.SerializeToString(deterministic=True)
+        said = _bytes(message)
         if self._told.get((kind, number)) == said:
             return False
         self._told[kind, number] = said
@@ -148,13 +188,21 @@ class _Second:
         batch = self._draft.finish()
         self._done.append((batch.sequence, batch))
 
-    def write(self, gaps: Iterable[Gap]) -> list[tuple[int, wire.Batch]]:
+    def write(
+        self, gaps: Iterable[Gap], processes: Iterable[wire.Process], witnesses: Iterable[Witness]
+    ) -> list[tuple[int, wire.Batch]]:
         """All batches; the gaps are told in the first, completeness in the last."""
         for gap in gaps:
             self._draft.batch.gaps.add(second=gap.second, seconds=gap.seconds, batches=gap.batches, cause=gap.cause)
         agent = self._agent()
         if self._blocks.news("agent", self._host, agent):
             self._draft.batch.agent.CopyFrom(agent)
+        for process in processes:
+            self._tell(process)
+        for seen in witnesses:
+            self._draft.batch.witnesses.add(
+                edge=int(seen.edge, 16), initiator=seen.initiator, client=seen.client, server=seen.server
+            )
         for edge in self._profile.edges:
             self._edge(edge)
         for listener in self._profile.listeners:
@@ -202,21 +250,30 @@ class _Second:
             self._side(line, wire.SIDE_CLIENT, "client", edge.client_side)
         if edge.server_side is not None:
             self._side(line, wire.SIDE_SERVER, "server", edge.server_side)
+        self._turn_page()
+
+    def _turn_page(self) -> None:
         if self._draft.cost > BATCH_COST:
             self._end()
             self._begin()
+
+    def _tell(self, process: wire.Process) -> None:
+        self._draft.batch.processes.append(process)
+        self._draft.cost += process.ByteSize()
+        self._turn_page()
 
     def _end_of(self, end: End, line: int, name: str) -> wire.End:
         if end.id is None:
             return wire.End(address=end.address, listen=end.listen or "")
         process = int(end.id, 16)
-        said = wire.Process(
-            id=process, name=_text(end.process or ""), service=_text(end.service or ""),
-            instance=_text(end.instance or ""), container=_text(end.container or ""), cgroup=_text(end.cgroup or ""),
-        )  # fmt: skip
-        if self._blocks.news("process", process, said):
-            self._draft.batch.processes.append(said)
-            self._draft.cost += said.ByteSize()
+        said = self._blocks.whole(process)
+        if said is None:
+            # Born and gone between two looks at the processes, or not looked at yet.
+            said = _process(end)
+            said.pids[:] = []
+            if self._blocks.news("process", process, said):
+                self._draft.batch.processes.append(said)
+                self._draft.cost += said.ByteSize()
         return wire.End(
             process=process, address=end.address, listen=end.listen or "", pids=self._blocks.pids(line, name, end.pids)
         )
@@ -302,6 +359,19 @@ def _completeness(given: Mapping[str, Any]) -> tuple[dict[str, float], dict[str,
         else:
             state[name] = value
     return amounts, state
+
+
+def _process(end: End) -> wire.Process:
+    return wire.Process(
+        id=int(end.id or "0", 16), name=_text(end.process or ""), service=_text(end.service or ""),
+        instance=_text(end.instance or ""), container=_text(end.container or ""), cgroup=_text(end.cgroup or ""),
+        layer=_text(end.layer or ""), labels={_text(k): _text(v) for k, v in (end.labels or {}).items()},
+        pids=end.pids[:_PIDS],
+    )  # fmt: skip
+
+
+def _bytes(message: Message) -> bytes:
+    return message.SerializeToString(deterministic=True)
 
 
 def _text(text: str) -> str:

@@ -7,7 +7,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -15,7 +15,9 @@ import grpc
 
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.agent.reporters.queue import Queue, Sealed
-from hopscope.edges.model import Profile
+from hopscope.agent.seconds import Second
+from hopscope.agent.witnesses import Witness
+from hopscope.edges.model import Group, Profile
 from hopscope.settings import AgentSettings
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -68,12 +70,16 @@ class Reporter:
         self._thread = threading.Thread(target=self._run, name="hopscope-report", daemon=True)
         self._thread.start()
 
-    def report(self, profile: Profile) -> None:
-        """Queues the profile of one whole second."""
+    def hear(self, second: Second) -> None:
+        """Queues what was seen in one whole second."""
+        self.report(second.profile, second.groups, second.witnesses)
+
+    def report(self, profile: Profile, groups: tuple[Group, ...] = (), witnesses: Iterable[Witness] = ()) -> None:
+        """Queues the profile of one second, the process groups that there are, and witnesses of connections."""
         with self._changed:
             # Told only while somebody listens: a gap that waits in the queue could be dropped with it, again and again.
             gaps = self._queue.take_gaps() if self._reachable else ()
-            for sequence, batch in self._blocks.batches(profile, gaps):
+            for sequence, batch in self._blocks.batches(profile, gaps, groups, witnesses):
                 sealed = Sealed(batch.second, sequence, batch.SerializeToString(deterministic=True), gaps)
                 gaps = ()
                 if self._queue.put(sealed):

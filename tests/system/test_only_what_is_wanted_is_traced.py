@@ -1,0 +1,282 @@
+"""In on-demand mode, are exactly the processes traced that somebody wants, from their first byte to the last wish?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hopscope.agent.kernel import Kernel, Limits
+from hopscope.agent.probes import choose
+from hopscope.agent.tasks import Task
+from hopscope.agent.watch import Watch
+from hopscope.edges.model import Edge, Profile
+from hopscope.edges.selection import Selection
+from tests.system.cgroup import Cgroups, cgroups, endpoint, settings
+from tests.system.observing import edges_to, value
+from tests.system.running import Workload
+
+pytestmark = pytest.mark.usefixtures("root")
+TALK = str(Path(__file__).parent.parent / "talk.py")
+TASK = Task(7, "one", "one", time.time() + 1000)
+
+
+class Server:
+    """Takes what comes in; it is nobody's wish to trace it."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.accepted: list[socket.socket] = []
+
+    def take(self, end: Workload) -> None:
+        """Has an end connect to it."""
+        end.say(f"connect 127.0.0.1 {self.port}")
+        assert isinstance(end.hear(), int)
+        self.accepted.append(self.listener.accept()[0])
+
+    def close(self) -> None:
+        for one in (*self.accepted, self.listener):
+            one.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with contextlib.closing(Server()) as made:
+        yield made
+
+
+@pytest.fixture
+def made() -> Iterator[Cgroups]:
+    with cgroups() as some:
+        yield some
+
+
+@pytest.fixture
+def watch(made: Cgroups, tmp_path: Path) -> Iterator[Watch]:
+    places = {made.make("one"): "one", made.make("two"): "two"}
+    with Watch(settings(tmp_path / "places.json", places)) as running:
+        yield running
+
+
+def send(end: Workload, calls: int) -> None:
+    end.say(f"send {calls} 10")
+    end.hear()
+
+
+def sent(picture: Profile, end: Workload, port: int) -> tuple[int, int, int] | None:
+    """Calls, bytes and opened connections of an end, if it was traced; of all groups that it was in."""
+    found = [said(edge) for edge in edges_to(picture, port) if end.pid in edge.client.pids]
+    return tuple(map(sum, zip(*found, strict=True))) if found else None  # type: ignore[return-value]
+
+
+def said(edge: Edge) -> tuple[int, int, int]:
+    written = value(edge.client_side, "write")
+    return written.count, written.bytes or 0, edge.connections.opened
+
+
+def users(watch: Watch) -> set[int]:
+    """The processes that have slots."""
+    recorder = watch._recorder
+    assert recorder is not None
+    slots = recorder.kernel.slots.live
+    return set(slots["tgid"][slots["sk"] > 2].tolist())
+
+
+def test_a_task_traces_its_instance_and_nothing_else(watch: Watch, made: Cgroups, server: Server) -> None:
+    with endpoint(made, "one") as one, endpoint(made, "two") as two:
+        for end in (one, two):
+            server.take(end)
+            send(end, 3)
+        watch.trace([TASK])
+        window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+        for end in (one, two):
+            send(end, 5)
+        picture = window.take()
+        assert sent(picture, one, server.port) == (5, 50, 0)
+        assert sent(picture, two, server.port) is None
+        assert one.pid in users(watch)
+        assert two.pid not in users(watch)
+        assert os.getpid() not in users(watch)
+        (progress,) = watch.progress()
+        assert progress.groups == 1
+        assert not progress.not_traced
+        window.close()
+        watch.trace([])
+        assert watch._recorder is None
+
+
+def test_new_processes_of_the_instance_are_traced_from_their_first_byte(watch: Watch, made: Cgroups) -> None:
+    watch.trace([TASK])
+    window = watch.open(selection=Selection(cgroup=made.name))
+    for name in ("one", "two"):
+        command = [sys.executable, TALK, "23", "101", "1009"]
+        talking = subprocess.run(command, preexec_fn=made.born_in(name), capture_output=True, text=True, check=True)
+        edges = edges_to(window.peek(), int(talking.stdout))
+        # The window asks for the parent of both.
+        (edge,) = edges
+        assert said(edge) == (23, 2323, 1)
+        assert value(edge.server_side, "accept").count == 1
+        written = value(edge.server_side, "write")
+        assert (written.count, written.bytes) == (23, 23 * 1009)
+    window.close()
+    window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+    talking = subprocess.run(
+        [sys.executable, TALK, "1", "1", "1"],
+        preexec_fn=made.born_in("two"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not edges_to(window.peek(), int(talking.stdout))
+
+
+def test_who_comes_is_traced_and_who_goes_is_not(watch: Watch, made: Cgroups, server: Server) -> None:
+    watch.trace([TASK])
+    window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+    with endpoint(made, "two") as end:
+        server.take(end)
+        send(end, 3)
+        assert sent(window.peek(), end, server.port) is None
+        made.move(end.pid, "one")
+        send(end, 5)
+        assert sent(window.take(), end, server.port) == (5, 50, 0)
+        send(end, 1)
+        made.move(end.pid, "two")
+        before = sent(window.take(), end, server.port)
+        send(end, 7)
+        after = window.take()
+        assert before == (1, 10, 0)
+        assert end.pid not in users(watch)
+        assert sent(after, end, server.port) in (None, (0, 0, 0))
+        assert not [edge for edge in edges_to(after, server.port) if edge.connections.closed]
+
+
+def test_a_listener_of_before_counts_who_comes_in(watch: Watch, made: Cgroups) -> None:
+    with endpoint(made, "one") as one:
+        one.say("listen 127.0.0.1")
+        port = one.hear()
+        watch.trace([TASK])
+        window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            one.say("accept")
+            one.hear()
+            client.sendall(b"x" * 100)
+            one.say("recv 100")
+            one.hear()
+            (edge,) = edges_to(window.take(), port)
+            assert value(edge.server_side, "accept").count == edge.connections.opened == 1
+            assert value(edge.server_side, "read").bytes == 100
+            window.close()
+            watch.trace([])
+            watch.trace([Task(8, "two", "two", TASK.ends)])
+            with socket.create_connection(("127.0.0.1", port)):
+                time.sleep(0.1)
+                assert 0 not in users(watch)
+
+
+def test_a_look_at_everything_ends_with_itself(watch: Watch, made: Cgroups, server: Server) -> None:
+    with endpoint(made, "one") as one, endpoint(made, "two") as two:
+        for end in (one, two):
+            server.take(end)
+        watch.trace([TASK])
+        everything = watch.open()
+        for end in (one, two):
+            send(end, 4)
+        picture = everything.take()
+        assert sent(picture, one, server.port) == sent(picture, two, server.port) == (4, 40, 0)
+        everything.close()
+        send(two, 4)
+        window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+        assert users(watch) & {one.pid, two.pid, os.getpid()} == {one.pid}
+        window.close()
+
+
+def test_a_name_is_found_when_a_program_becomes_it(watch: Watch, made: Cgroups, server: Server) -> None:
+    with endpoint(made, "two") as two:
+        server.take(two)
+        window = watch.open(selection=Selection(name="^talk$"))
+        command = f"exec {sys.executable} {TALK} 23 101 1009"
+        talking = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        send(two, 3)
+        (edge,) = edges_to(window.take(), int(talking.stdout))
+        assert said(edge) == (23, 2323, 1)
+        assert value(edge.server_side, "read").bytes == 2323
+        with endpoint(made, "one") as other:
+            # It is traced until it was judged by its name, and then no longer.
+            server.take(other)
+            window.take()
+            window.take()
+            assert users(watch) & {two.pid, other.pid} == set()
+        window.close()
+
+
+def test_a_process_is_followed_with_its_children(watch: Watch) -> None:
+    held = subprocess.Popen(
+        ["sh", "-c", f"read go; {sys.executable} {TALK} 23 101 1009"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    window = watch.open(follow=held.pid)
+    out, _ = held.communicate("go\n")
+    (edge,) = edges_to(window.take(), int(out))
+    assert said(edge) == (23, 2323, 1)
+    assert value(edge.server_side, "read").bytes == 2323
+    window.close()
+
+
+@pytest.mark.skipif(not Path("/proc/sys/kernel/ns_last_pid").exists(), reason="CONFIG_CHECKPOINT_RESTORE is off")
+def test_a_number_that_comes_again_inherits_nothing(watch: Watch, server: Server) -> None:
+    for _ in range(20):
+        first = Workload("endpoint")
+        window = watch.open(selection=Selection(pids=frozenset((first.pid,))))
+        recorder = watch._recorder
+        assert recorder is not None
+        assert recorder.kernel.filter is not None
+        assert first.pid in recorder.kernel.filter.marks()
+        first.process.kill()
+        first.finish()
+        Path("/proc/sys/kernel/ns_last_pid").write_text(str(first.pid - 1))
+        second = Workload("endpoint")
+        server.take(second)
+        send(second, 3)
+        traced = recorder.kernel.filter.traced(np.array([second.pid], np.uint32))[0]
+        picture, same = window.take(), second.pid == first.pid
+        second.process.kill()
+        second.finish()
+        window.close()
+        if same:
+            assert not traced
+            assert not edges_to(picture, server.port)
+            return
+    pytest.skip("somebody else was faster each time")
+
+
+def test_what_cannot_be_traced_is_said(watch: Watch) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    window = watch.open(selection=Selection(pids=frozenset((gone.pid, 2))))
+    assert window.take().completeness["not_traced"] == {
+        str(gone.pid): "gone before it could be marked",
+        "2": "a kernel thread, or it has ended",
+    }
+    window.close()
+
+
+def test_a_full_table_says_so() -> None:
+    kernel = Kernel(choose(), Limits(trace_all=False, marks=2), started=False)
+    assert kernel.filter is not None
+    answers = [kernel.filter.mark(number) for number in range(100, 140)]
+    too_large = kernel.filter.mark(1 << 23)
+    kernel.close()
+    assert answers[0] is None
+    assert answers[-1] == "the process table is full"
+    assert too_large is not None
+    assert "pid_max" in too_large
