@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(ValueError):
@@ -31,6 +34,9 @@ class AgentSettings:
     rows: int = field(default=2048, metadata=_says("Histogram rows shared by edges; a power of two."))
     server: str | None = field(
         default="127.0.0.1:11800", metadata=_says("Where to report: host:port, unix:/path, or none.")
+    )
+    server_token_file: Path | None = field(
+        default=None, metadata=_says("A file with the token, of role agent, that the server asks for.")
     )
     socket: Path = field(default=Path("/run/hopscope/agent.sock"), metadata=_says("Unix socket for top and profile."))
     discovery: Literal["host", "file"] = field(
@@ -56,7 +62,19 @@ class ServerSettings:
     retention_days_hours: int = field(
         default=180, metadata=_says("Days that rows of an hour, and the names of things, are kept.")
     )
-    insecure: bool = field(default=False, metadata=_says("Accept agents without TLS on other than loopback addresses."))
+    tokens: Path | None = field(default=None, metadata=_says("The file of tokens.  [none: tokens.json in data_dir]"))
+    trusted_proxy: str | None = field(
+        default=None, metadata=_says("Addresses of a proxy that says who asks, for example 10.0.0.0/8, 192.0.2.7.")
+    )
+    proxy_user_header: str | None = field(
+        default=None, metadata=_says("The header in which it names the user, for example X-Forwarded-User.")
+    )
+    proxy_role_header: str | None = field(
+        default=None, metadata=_says("The header in which it says read or admin; without it everybody may read.")
+    )
+    insecure: bool = field(
+        default=False, metadata=_says("Let everybody in on other than loopback addresses, also without any token.")
+    )
     user: str | None = field(default="nobody", metadata=_says("The user to become when started as root, or none."))
 
 
@@ -135,6 +153,9 @@ def _check(made: AgentSettings | ServerSettings) -> None:
     if isinstance(made, ServerSettings):
         address("grpc", made.grpc)
         address("http", made.http)
+        networks(made.trusted_proxy or "")
+        if (made.trusted_proxy is None) != (made.proxy_user_header is None):
+            raise SettingsError("trusted_proxy and proxy_user_header: the one needs the other")
         return
     if not 0 <= made.window_share <= 1:
         raise SettingsError(f"window_share = {made.window_share}: must be between 0 and 1")
@@ -145,6 +166,14 @@ def _check(made: AgentSettings | ServerSettings) -> None:
         raise SettingsError("discovery = file needs discovery_file")
     if made.server is not None and not made.server.startswith("unix:"):
         address("server", made.server)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """The networks that `10.0.0.0/8, 192.0.2.7` names. Raises SettingsError."""
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingsError(f"trusted_proxy: {error}; for example 10.0.0.0/8, 192.0.2.7") from error
 
 
 def address(name: str, text: str) -> tuple[str, int]:

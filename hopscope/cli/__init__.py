@@ -27,7 +27,7 @@ EXTRAS = {
 class Commands(click.Group):
     """Commands that are imported when they are asked for, so that `--help` needs nothing and starts at once."""
 
-    names = ("profile", "top", "show", "diff", "check", "run", "demo", "agent", "server")
+    names = ("profile", "top", "show", "diff", "check", "run", "demo", "agent", "server", "token")
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands, the most used first."""

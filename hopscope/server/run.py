@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import ipaddress
 import logging
 import os
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from hopscope.server import ServerError
+from hopscope.server.access.doors import Doors
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.app import Web
 from hopscope.server.query.concerns import concerns
@@ -75,11 +75,9 @@ def running(settings: ServerSettings) -> Iterator[Running]:
     """A server for as long as the block runs. Raises ServerError when it cannot start."""
     _need_wide_vectors()
     hosts = {name: address(name, getattr(settings, name)) for name in ("grpc", "http")}
-    if not settings.insecure:
-        for name, (host, _) in hosts.items():
-            _need_loopback(name, host)
     retention = Retention.of(settings)
     with ExitStack() as stack:
+        doors = Doors(settings)
         listening = stack.enter_context(_bind(*hosts["http"]))
         stack.enter_context(_owned(settings.data_dir))
         try:
@@ -93,12 +91,11 @@ def running(settings: ServerSettings) -> Iterator[Running]:
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:
             raise ServerError(str(error)) from error
-        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket)
+        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors.grpc)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
-        loopback = not settings.insecure
         reader = Reader(store, retention)
-        web = Web(concerns(reader, spool, ingest, tasks), lambda: _ready(reader, ingest), loopback)
+        web = Web(concerns(reader, spool, ingest, tasks), lambda: _ready(reader, ingest), doors)
         stack.enter_context(_answering(web, listening))
         yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))
 
@@ -118,18 +115,6 @@ def _need_wide_vectors() -> None:
     flags = Path("/proc/cpuinfo").read_text()
     if os.uname().machine == "x86_64" and " avx2 " not in flags:
         raise ServerError("this processor has no AVX2, which the storage engine needs; run the server on another host")
-
-
-def _need_loopback(name: str, host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ServerError(
-            f"{name} = {host} is reachable from elsewhere and nothing is encrypted or authenticated; "
-            "--insecure if that is meant"
-        )
 
 
 @contextmanager
@@ -190,6 +175,8 @@ def _answering(web: Web, listening: socket.socket) -> Iterator[None]:
             http="h11",
             ws="none",
             lifespan="off",
+            # Whom a request comes from is the address of who connected, whatever a header says.
+            proxy_headers=False,
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=2,

@@ -33,7 +33,7 @@ class Server:
         self._arguments = arguments
         self.wrapper: tuple[str, ...] = ()
         self._process: subprocess.Popen[str] | None = None
-        self.http = ""
+        self.http = self.grpc = ""
 
     def start(self) -> Server:
         addresses = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--socket", str(self.socket)]
@@ -49,6 +49,7 @@ class Server:
         line = self._process.stdout.readline()
         assert line.startswith(STARTED), (line, (self.folder / "log").read_text())
         self.http = line.partition("API on ")[2].strip()
+        self.grpc = line.removeprefix(STARTED).partition(",")[0]
         return self
 
     def end(self, number: int) -> int:

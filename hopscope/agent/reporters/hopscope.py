@@ -14,6 +14,7 @@ from importlib.metadata import version
 import grpc
 
 from hopscope.agent.reporters.blocks import Blocks
+from hopscope.agent.reporters.channel import channel
 from hopscope.agent.reporters.queue import Queue, Sealed
 from hopscope.agent.seconds import Second
 from hopscope.agent.witnesses import Witness
@@ -27,13 +28,6 @@ METHOD = "/hopscope.v1.Collector/Report"
 SENT = "hopscope-sent-ms"
 DEADLINE, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.2, 5.0
 """Seconds: for a batch to be stored; before the first and between later attempts."""
-_OPTIONS = (
-    # A proxy of the environment is for the web; it would see our metrics and most likely not pass HTTP/2.
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.max_send_message_length", 32_000_000),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ class Reporter:
         self._trouble: str | None = None
         self._reachable = True
         self._store: int | None = None
-        self._channel = grpc.insecure_channel(settings.server, options=_OPTIONS)
+        self._channel = channel(settings)
         self._call: Callable[..., bytes] = self._channel.unary_unary(METHOD)
         self._thread = threading.Thread(target=self._run, name="hopscope-report", daemon=True)
         self._thread.start()

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from hopscope.metrics import METRICS
+from hopscope.server.access.identity import Caller
 from hopscope.server.ingest import Ingest
-from hopscope.server.query.concern import Caller
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.windows import Span, text

@@ -8,52 +8,41 @@ import orjson
 from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hopscope.server.access.doors import Doors
+from hopscope.server.access.web import Admission
 from hopscope.server.query import page
-from hopscope.server.query.concern import LOCAL, Concern
+from hopscope.server.query.concern import Concern
 from hopscope.server.query.execution import Execution
 from hopscope.server.storage.store import StoreError
 
 AT_ONCE, SECONDS, BODY = 4, 20.0, 65536
 """Requests answered at the same time, how long each may take, bytes of a request."""
-CALLER = "hopscope.caller"
-"""Where in a request's scope who checked it left the Caller."""
 _JSON = "application/json"
 
 
 class Web:
-    """The ASGI application. `ready` raises StoreError when nothing can be answered or taken.
+    """The ASGI application. `ready` raises StoreError when nothing can be answered or taken."""
 
-    `loopback`: only requests that name this host are answered.
-    """
-
-    def __init__(self, concerns: Sequence[Concern], ready: Callable[[], None], loopback: bool) -> None:
+    def __init__(self, concerns: Sequence[Concern], ready: Callable[[], None], doors: Doors) -> None:
         self._execution = Execution(concerns)
         self._ready = ready
         self._at_once: CapacityLimiter | None = None
-        middleware = [Middleware(_Bounded)]
-        if loopback:
-            # A page of elsewhere whose name resolves to this host must not read our answers.
-            names = ["localhost", "127.0.0.1", "[::1]"]
-            middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=names))
+        # All that tells something of the watched hosts.
+        locked = [Route("/graphql", self._graphql, methods=["POST"])]
         self.application = Starlette(
-            routes=[
-                Route("/graphql", self._graphql, methods=["POST"]),
-                Route("/healthz", _healthy),
-                Route("/readyz", self._readiness),
-                *page.routes(),
+            routes=[*locked, Route("/healthz", _healthy), Route("/readyz", self._readiness), *page.routes()],
+            middleware=[
+                Middleware(Admission, door=doors.http, proxy=doors.proxy, paths=[route.path for route in locked]),
+                Middleware(_Bounded),
             ],
-            middleware=middleware,
         )
 
     async def _graphql(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-            return _refused(f"the content-type must be {_JSON}", 415)
         try:
             asked = orjson.loads(await request.body())
         except orjson.JSONDecodeError as error:
@@ -64,14 +53,13 @@ class Web:
             return _refused("`variables` must be an object")
         if not isinstance(asked.get("operationName") or "", str):
             return _refused("`operationName` must be a text")
-        caller = request.scope.get(CALLER, LOCAL)
         if self._at_once is None:
             self._at_once = CapacityLimiter(AT_ONCE)
         try:
             with fail_after(SECONDS):
                 # Here nothing may wait or compute for long: agents' health checks and other answers are behind it.
                 answer = await to_thread.run_sync(
-                    self._execution.answer, asked, caller, limiter=self._at_once, abandon_on_cancel=True
+                    self._execution.answer, asked, request.state.caller, limiter=self._at_once, abandon_on_cancel=True
                 )
         except TimeoutError:
             return _refused(f"no answer within {SECONDS:g} seconds; a shorter window", 200)

@@ -1,25 +1,11 @@
-"""What a concern of the API is (edges, tasks, ...), and who asks."""
+"""What a concern of the API is: edges, tasks, ..."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from hopscope.server.access.identity import Caller as Caller
 from hopscope.server.query.projection import Fields
-
-Role = Literal["read", "admin", "agent"]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. The name is shown as the owner of what the caller does."""
-
-    name: str
-    role: Role
-
-
-LOCAL = Caller("local", "admin")
-"""Who reaches a server that asks nobody for a name."""
 
 
 class Concern(Protocol):

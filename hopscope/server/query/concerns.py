@@ -9,6 +9,7 @@ from hopscope.server.query.edges import Edges
 from hopscope.server.query.entities import Entities
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
+from hopscope.server.query.me import Me
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
@@ -32,4 +33,5 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
         tasked,
         Search(reader),
         Timeline(reader, entities),
+        Me(),
     ]

@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from hopscope.edges.histogram import percentile
 from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME
-from hopscope.server.query.concern import Caller
+from hopscope.server.access.identity import Caller
 from hopscope.server.query.figures import by_metric, number, side
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import WITHIN, Reader, Row, window_of

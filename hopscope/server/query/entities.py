@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.entities import (
     Instance,
     Name,
@@ -19,7 +20,6 @@ from hopscope.server.analysis.entities import (
 )
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.alive import LATELY
-from hopscope.server.query.concern import Caller
 from hopscope.server.query.lines import Lines, once
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields

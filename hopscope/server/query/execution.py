@@ -32,7 +32,8 @@ from graphql import (
     validate,
 )
 
-from hopscope.server.query.concern import Caller, Concern
+from hopscope.server.access.identity import Caller
+from hopscope.server.query.concern import Concern
 from hopscope.server.query.limits import TOKENS, Bounded
 from hopscope.server.query.projection import Asked, Field, key_of
 from hopscope.server.storage.store import StoreError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hopscope.metrics import METRICS
-from hopscope.server.query.concern import Caller
+from hopscope.server.access.identity import Caller
 from hopscope.server.query.edges import end_of
 from hopscope.server.query.figures import by_metric, number
 from hopscope.server.query.projection import Fields

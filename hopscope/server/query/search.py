@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.entities import name_of, service_id
-from hopscope.server.query.concern import Caller
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.windows import text as moment

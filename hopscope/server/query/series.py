@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hopscope.metrics import BY_NAME, Metric
-from hopscope.server.query.concern import Caller
+from hopscope.server.access.identity import Caller
 from hopscope.server.query.edges import SIDES, host_of
 from hopscope.server.query.figures import by_metric, number, value
 from hopscope.server.query.projection import Fields

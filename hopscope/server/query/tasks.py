@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.tasks import Task, described
 from hopscope.server.query.alive import Alive
-from hopscope.server.query.concern import Caller
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, number_of
 from hopscope.server.query.windows import text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hopscope.metrics import BY_NAME
-from hopscope.server.query.concern import Caller
+from hopscope.server.access.identity import Caller
 from hopscope.server.query.entities import Entities
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import WITHIN, Reader, window_of

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import grpc
 
 from hopscope.server import ServerError
+from hopscope.server.access.calls import Admission
+from hopscope.server.access.door import Door
 from hopscope.server.ingest import Ingest, Malformed
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
@@ -45,7 +47,7 @@ class Collector:
     What may wait for a disk does so in one of a few threads.
     """
 
-    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None) -> None:
+    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None, door: Door) -> None:
         self._ingest = ingest
         self._tasks = tasks
         self._ack = wire.Ack(store=store_id).SerializeToString()
@@ -56,13 +58,13 @@ class Collector:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hopscope-grpc")
         self._thread.start()
         try:
-            self.port = self._wait(self._start(at, path))
+            self.port = self._wait(self._start(at, path, door))
         except BaseException:
             self._end()
             raise
 
-    async def _start(self, at: str, path: Path | None) -> int:
-        self._server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
+    async def _start(self, at: str, path: Path | None, door: Door) -> int:
+        self._server = grpc.aio.server(interceptors=[Admission(door)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
         # The bytes as they came are what goes to the spool.
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
         tasked: grpc.RpcMethodHandler[wire.TasksRequest, wire.TasksReply] = grpc.unary_unary_rpc_method_handler(

@@ -1,0 +1,1 @@
+"""Caller may come in, and what they may do."""
