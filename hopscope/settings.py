@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Mode = Literal["always", "on-demand"]
 
 
 class SettingsError(ValueError):
@@ -26,8 +27,11 @@ def _says(sentence: str) -> Mapping[str, str]:
 class AgentSettings:
     """The half that watches this host. In the file: table `[agent]`."""
 
-    mode: Literal["always", "on-demand"] = field(
-        default="always", metadata=_says("Record all the time, or only while somebody looks.")
+    mode: Literal["auto", "always", "on-demand"] = field(
+        default="auto",
+        metadata=_says(
+            "Record all the time, or only what a look or a task asks for; auto: on-demand where a cluster is watched."
+        ),
     )
     window_share: float = field(default=0.1, metadata=_says("Share of the time in which calls are timed (0 to 1)."))
     slots: int = field(default=16384, metadata=_says("Connections with counters of their own; a power of two."))

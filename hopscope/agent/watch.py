@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from hopscope.agent import AgentError
 from hopscope.agent.assemble import Assembly, Mark, mark
 from hopscope.agent.connections import Owner
+from hopscope.agent.delivery import Delivery
 from hopscope.agent.discovery import discovery
 from hopscope.agent.kernel import Limits
 from hopscope.agent.probes import choose, describe
@@ -26,7 +27,7 @@ from hopscope.agent.window import OpenWindow, Times
 from hopscope.agent.wishes import Wish
 from hopscope.edges.selection import Selection
 from hopscope.libbpf import LibbpfError, uninterrupted
-from hopscope.settings import AgentSettings
+from hopscope.settings import AgentSettings, Mode
 
 Callback = Callable[[Second], None]
 
@@ -49,6 +50,8 @@ class Watch:
         self._tasks: dict[int, Traced] = {}
         self._ended: list[Traced] = []
         self._closed = False
+        self.delivery: Callable[[], Delivery] | None = None
+        """How reporting goes, where there is a reporter."""
         self._recorded = 0.0
         self._second: Mark | None = None
         self._stretch = (-1, 0.0)
@@ -57,7 +60,8 @@ class Watch:
         places = discovery(settings, host)
         self._processes = Processes(host, places)
         self.survey = Survey(self._processes)
-        self.always = settings.mode == "always"
+        self.mode: Mode = places.mode if settings.mode == "auto" else settings.mode
+        self.always = self.mode == "always"
         limits = Limits(settings.slots, settings.rows, trace_all=self.always)
         session: Session | None = None
         try:
@@ -73,6 +77,11 @@ class Watch:
             raise
         self._thread = threading.Thread(target=self._run, name="hopscope-watch", daemon=True)
         self._thread.start()
+
+    @property
+    def host(self) -> str:
+        """The name of this host."""
+        return self._processes.host
 
     @property
     def _recorder(self) -> Recorder | None:
@@ -126,7 +135,7 @@ class Watch:
         found: Second | None = None
         with self._lock:
             self._need_open()
-            before, self._tasks = self._tasks, {}
+            before, self._tasks = dict(self._tasks), {}
             for task in tasks:
                 traced = self._tasks[task.id] = before.pop(task.id) if task.id in before else Traced.of(task)
                 traced.task = task

@@ -60,6 +60,7 @@ def test_a_server_reads_them() -> None:
         "process": 2,
         "edge": 1,
         "listener": 1,
+        "place": 3,
         "gap": 1,
         "metric_1s": 25,
         "seen_1s": 1,

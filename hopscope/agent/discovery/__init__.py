@@ -7,13 +7,15 @@ from typing import Protocol
 from hopscope.agent.discovery.file import FileDiscovery
 from hopscope.agent.discovery.host import HostDiscovery
 from hopscope.agent.discovery.place import Place
-from hopscope.settings import AgentSettings
+from hopscope.settings import AgentSettings, Mode
 
 __all__ = ["Discovery", "Place", "discovery"]
 
 
 class Discovery(Protocol):
-    """Where a cgroup belongs."""
+    """Where a cgroup belongs. `mode`: what suits where nothing else is set; on-demand where a cluster is watched."""
+
+    mode: Mode
 
     def place(self, cgroup: str) -> Place:
         """The place of a process in this cgroup."""

@@ -10,6 +10,7 @@ from typing import Any
 from hopscope.agent import AgentError
 from hopscope.agent.discovery.host import HostDiscovery
 from hopscope.agent.discovery.place import Place
+from hopscope.settings import Mode
 
 VERSION = 1
 _TEXTS = ("service", "instance", "layer", "container")
@@ -17,6 +18,8 @@ _TEXTS = ("service", "instance", "layer", "container")
 
 class FileDiscovery:
     """The file's places, read again when it changes. Raises AgentError when it cannot be read at the start."""
+
+    mode: Mode = "always"
 
     def __init__(self, path: Path, otherwise: HostDiscovery) -> None:
         self._path, self._otherwise = path, otherwise

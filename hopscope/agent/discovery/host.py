@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from hopscope.agent.cgroups import container_of, unit_of
 from hopscope.agent.discovery.place import Place
+from hopscope.settings import Mode
 
 SHORT_ID = 12
 
 
 class HostDiscovery:
     """A container is an instance of its own; everything else is on the host, a unit being its service."""
+
+    mode: Mode = "always"
 
     def __init__(self, host: str) -> None:
         self._host = host

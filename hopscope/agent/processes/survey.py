@@ -12,8 +12,8 @@ from hopscope.agent.processes.command_line import shown
 from hopscope.agent.processes.facts import start_of
 from hopscope.edges.model import End, Group
 
-EVERY, SHARE = 5.0, 0.005
-"""Seconds between two looks; the share of the time that they may take, where that makes it longer."""
+EVERY, RAREST, SHARE = 5.0, 30.0, 0.01
+"""Seconds between two looks, at least and at most; the share of a processor that they may take in between."""
 SETTLED = 2.0
 """Seconds that a group's oldest member must be alive to be told of: commands of scripts come and go by the thousand."""
 MEMBERS = 64
@@ -36,9 +36,9 @@ class Survey:
         """Looks if it is time, by a monotonic clock, and says whether it did."""
         if now < self._due:
             return False
+        before = time.thread_time()
         self.look()
-        took = time.monotonic() - now
-        self._due = now + max(EVERY, took / SHARE)
+        self._due = now + min(max(EVERY, (time.thread_time() - before) / SHARE), RAREST)
         return True
 
     def distrust(self) -> None:

@@ -8,11 +8,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import grpc
 
+from hopscope.agent.delivery import Delivery
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.agent.reporters.channel import channel
 from hopscope.agent.reporters.queue import Queue, Sealed
@@ -28,18 +28,6 @@ METHOD = "/hopscope.v1.Collector/Report"
 SENT = "hopscope-sent-ms"
 DEADLINE, FIRST_WAIT, LONGEST_WAIT = 30.0, 0.2, 5.0
 """Seconds: for a batch to be stored; before the first and between later attempts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How reporting goes. `waiting`: batches; `refused`: batches that the server can never store."""
-
-    acknowledged: int
-    waiting: int
-    waiting_bytes: int
-    dropped: int
-    refused: int
-    trouble: str | None
 
 
 class Reporter:
@@ -63,6 +51,16 @@ class Reporter:
         self._call: Callable[..., bytes] = self._channel.unary_unary(METHOD)
         self._thread = threading.Thread(target=self._run, name="hopscope-report", daemon=True)
         self._thread.start()
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """The way to the server."""
+        return self._channel
+
+    @property
+    def boot(self) -> int:
+        """What this run of the agent is known by."""
+        return self._blocks.boot
 
     def hear(self, second: Second) -> None:
         """Queues what was seen in one whole second."""
