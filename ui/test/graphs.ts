@@ -58,13 +58,34 @@ export function lines(
     const state: State = draw(100) < bad ? (draw(2) === 0 ? "failing" : "slow") : "healthy";
     const id = `${from}>${to}>${label}`;
     const note = state === "healthy" ? "214/s" : "3.1 % retransmit";
-    found.set(id, { id, from, to, label, note, state, rate: draw(2000), partial: draw(9) === 0, gone: false });
+    found.set(id, {
+      id,
+      from,
+      to,
+      label,
+      note,
+      state,
+      rate: draw(2000),
+      partial: draw(9) === 0,
+      gone: false,
+      cycle: 0,
+    });
   }
   return [...found.values()];
 }
 
 export function graph(inside: Inside[], outside: Group[], all: Line[]): Graph {
-  return { inside, groups: outside, lines: all, selected: null, places: 0, dense: false, steps: STEPS, before: {} };
+  return {
+    place: "pod",
+    inside,
+    groups: outside,
+    lines: all,
+    selected: null,
+    places: 0,
+    dense: false,
+    steps: STEPS,
+    before: {},
+  };
 }
 
 export const anyGraph: fc.Arbitrary<Graph> = fc

@@ -144,6 +144,7 @@ describe("lines", () => {
       rate: 1,
       partial: false,
       gone: false,
+      cycle: 0,
     });
     const picture = layout(
       graph(

@@ -55,6 +55,7 @@ const full = fc
         rate,
         partial: false,
         gone: false,
+        cycle: 0,
       }));
     });
     return graph(inside, outside, both);
@@ -98,6 +99,7 @@ describe("trunks", () => {
       rate: 60,
       partial: false,
       gone: false,
+      cycle: 0,
     }));
     const picture = layout(graph(inside, outside, all));
     expect(picture.trunks).toMatchObject([{ id: "to g1", state: "slow", width: 4.25 }]);

@@ -61,7 +61,7 @@ export function layout(graph: Graph): Picture {
       ...words.values(),
       { x: -wall(0, cellGrid), y: -cellGrid.radius, w: 2 * wall(0, cellGrid), h: 2 * cellGrid.radius },
     ]),
-    captions: dense ? [] : captions(placed, boxes),
+    captions: dense ? [] : captions(graph.place, placed, boxes),
     steps,
   };
 }
@@ -164,7 +164,7 @@ function wire(route: Route, graph: Graph, dense: boolean, steps: Record<string, 
     sign: null,
     middle: at(curve, 0.5),
     trunk: route.trunk,
-    cycle: line.rate <= 0 || line.gone ? 0 : line.rate < 10 ? 5 : line.rate < 100 ? 2.6 : 1.6,
+    cycle: line.cycle,
   };
 }
 
@@ -184,10 +184,9 @@ function asks(
     }));
 }
 
-const WORDS = { client: "calls this one", server: "called by this one", platform: "platform" } as const;
-
 /** Over the highest card of a side and kind, where there is room. */
-function captions(placed: readonly Placed[], boxes: readonly Box[]): Caption[] {
+function captions(place: Graph["place"], placed: readonly Placed[], boxes: readonly Box[]): Caption[] {
+  const words = { client: `calls this ${place}`, server: `called by this ${place}`, platform: "platform" };
   const found: Caption[] = [];
   for (const side of ["client", "server"] as const)
     for (const platform of [false, true]) {
@@ -199,7 +198,7 @@ function captions(placed: readonly Placed[], boxes: readonly Box[]): Caption[] {
       const free = boxes.every(
         (b) => b.x + b.w <= box.x || box.x + box.w <= b.x || b.y + b.h <= box.y || box.y + box.h <= b.y,
       );
-      if (free) found.push({ x: highest.x, y: highest.y - 9, text: WORDS[platform ? "platform" : side] });
+      if (free) found.push({ x: highest.x, y: highest.y - 9, text: words[platform ? "platform" : side] });
     }
   return found;
 }

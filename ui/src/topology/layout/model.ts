@@ -42,9 +42,13 @@ export interface Line {
   readonly partial: boolean;
   /** Compared with an earlier window: it is no longer there. */
   readonly gone: boolean;
+  /** Seconds of one cycle of its dots; 0: nothing moved lately. */
+  readonly cycle: number;
 }
 
 export interface Graph {
+  /** What the hexagon is. */
+  readonly place: "pod" | "host";
   readonly inside: readonly Inside[];
   readonly groups: readonly Group[];
   readonly lines: readonly Line[];
@@ -103,6 +107,8 @@ export interface Card extends Box {
   readonly rows: readonly Row[];
   readonly dots: readonly State[];
   readonly members: number;
+  /** Its one member's id. */
+  readonly only: string | null;
   readonly state: State;
 }
 

@@ -25,7 +25,7 @@ const HEADER = 20;
 const MEMBER = 24;
 const FOOT = 2;
 /** More members than this: closed. */
-export const OPEN_MEMBERS = 3;
+const OPEN_MEMBERS = 3;
 
 const ROOMY: Columns = {
   dense: false, rows: 7, pitch: 96, columns: 1, platform: 2, height: 46,
@@ -99,6 +99,11 @@ export function innerEdge(seat: Seat, side: Side, columns: Columns, grid: Grid):
   return silhouette + columns.gap[side] + seat.column * (columns.width[side] + columns.between);
 }
 
+/** Whether the members of a group share one place on its card. */
+export function isClosed(group: Group, columns: Columns): boolean {
+  return columns.dense || group.members.length > OPEN_MEMBERS;
+}
+
 export interface Placed extends Card {
   readonly seat: Seat;
 }
@@ -121,7 +126,7 @@ export function cards(
 
 function card(group: Group, seat: Seat, columns: Columns, grid: Grid, stateOf: (id: string) => State): Placed {
   const { members } = group;
-  const closed = columns.dense || members.length > OPEN_MEMBERS;
+  const closed = isClosed(group, columns);
   const form = closed ? "closed" : members.length === 1 ? "single" : "open";
   const height = form === "open" ? HEADER + MEMBER * members.length + FOOT : columns.height;
   const box = place(seat, group.side, height, columns, grid);
@@ -138,6 +143,7 @@ function card(group: Group, seat: Seat, columns: Columns, grid: Grid, stateOf: (
     rows: form === "open" ? rows(group, box, stateOf) : [],
     dots: closed ? members.map((member) => stateOf(member.id)) : [],
     members: members.length,
+    only: members.length === 1 ? (members[0]?.id ?? null) : null,
     state: worst(members.map((member) => stateOf(member.id))),
     seat,
     ...box,
