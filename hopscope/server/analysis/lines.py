@@ -47,6 +47,8 @@ def _columns() -> dict[str, str]:
     made["srtt_count"] = f"sumIf(count, metric = {_number('srtt')})"
     for name, metric in (("rtt", "write_rtt"), ("handshake", "connect")):
         made[name] = f"sumMapIf(histogram, metric = {_number(metric)} AND label = 'time_ns')"
+    moving = f"metric IN ({_number('write')}, {_number('read')}) AND count > 0"
+    made["moved"] = f"toUnixTimestamp(maxIf(ts, {moving}))"
     return made
 
 
@@ -60,15 +62,20 @@ METRICS = tuple(
     )
 )  # fmt: skip
 """The metrics that the columns need."""
-SUSPICIOUS = " OR ".join(
-    [f"length({name}) > 0" for name in ("drop", "reset", "failed")]
-    + [f"{name} > 0" for name in ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")]
-    + [
-        "length(handshake) > 0",
-        f"(srtt_count > 0 AND srtt >= srtt_count * {rules.QUEUEING_LEAST_US})",
-    ]
-)
-"""What a row has without which its line is healthy: each rule of edges/state stands on one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state of a line, a clause for each reason, and the first one in few words."""
+
+    name: Name
+    reasons: tuple[str, ...] = ()
+    brief: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody should look."""
+        return self.name in ("failing", "slow")
 
 
 @dataclass(slots=True)
@@ -114,6 +121,11 @@ class Line:
         return found
 
     @property
+    def moved(self) -> int:
+        """When bytes moved last, Unix seconds of the row; 0: never in the window."""
+        return max((row["moved"] for row in (self.client, self.server) if row), default=0)
+
+    @property
     def writes(self) -> int | None:
         """Calls that the client wrote, as it counted; else what the server read in calls."""
         row = self.client or self.server
@@ -140,12 +152,12 @@ class Line:
         out = sum(row["segments_out"] for row in rows)
         return sum(row["retransmit_count"] for row in rows) / out if out else None
 
-    def state(self) -> tuple[Name, tuple[str, ...]]:
+    def state(self) -> Verdict:
         """Its state and why."""
-        found = rules.state(self.edge())
         if self.samples < FEWEST_SAMPLES and sum(self.connections().failed.values()) < FEWEST_FAILED:
-            return "none", ()
-        return found.name, found.reasons
+            return Verdict("none")
+        found = rules.state(self.edge())
+        return Verdict(found.name, found.reasons, found.brief)
 
     def edge(self) -> Edge:
         """What edges/state needs to know of it."""
@@ -194,10 +206,10 @@ class Health:
     bytes: int = 0
     rtt: Counter[int] = field(default_factory=Counter)
 
-    def add(self, line: Line, state: Name, reasons: tuple[str, ...]) -> None:
+    def add(self, line: Line, verdict: Verdict) -> None:
         """Takes in a line."""
-        if self.worst is None or WORST_FIRST.index(state) < WORST_FIRST.index(self.state):
-            self.state, self.reasons, self.worst = state, reasons, line.id
+        if self.worst is None or WORST_FIRST.index(verdict.name) < WORST_FIRST.index(self.state):
+            self.state, self.reasons, self.worst = verdict.name, verdict.reasons, line.id
         self.lines += 1
         self.writes += line.writes or 0
         self.bytes += line.bytes or 0

@@ -9,12 +9,14 @@ from hopscope.server.query.edges import Edges
 from hopscope.server.query.entities import Entities
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
+from hopscope.server.query.looks import Looks
 from hopscope.server.query.me import Me
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.timeline import Timeline
+from hopscope.server.query.topology import Topology
 from hopscope.server.spool import Spool
 from hopscope.server.tasks import Tasks
 
@@ -32,6 +34,8 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
         entities,
         tasked,
         Search(reader),
+        Topology(reader, lines, entities),
+        Looks(reader, lines),
         Timeline(reader, entities),
         Me(),
     ]

@@ -15,9 +15,8 @@ from hopscope.metrics import BY_NAME
 from hopscope.server.access.identity import Caller
 from hopscope.server.query.figures import by_metric, number, side
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import WITHIN, Reader, Row, window_of
-from hopscope.server.query.windows import Span, asked, best
-from hopscope.server.storage.tables.kept import Resolution
+from hopscope.server.query.reader import Reader, Row, window_of
+from hopscope.server.query.windows import Cut, asked, best
 
 MOST_EDGES, MOST_SHARES = 5000, 20
 SIDES = {None: 0, "client": 1, "server": 2}
@@ -39,27 +38,26 @@ class Edges:
         if not 0 < limit <= MOST_EDGES:
             raise ValueError(f"limit: from 1 to {MOST_EDGES}")
         now = time.time()
-        resolution, span = best(asked(window, now), now, self._reader.retention)
+        cut = Cut.one(*best(asked(window, now), now, self._reader.retention))
+        which = "line IN (SELECT id FROM edge WHERE own <= {own:UInt8})"
         lines = self._reader.store.query(
-            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM metric_{resolution.step} AS m"
-            f" WHERE {WITHIN} AND line IN (SELECT id FROM edge WHERE own <= {{own:UInt8}})"
+            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM {cut.rows('metric', which)} AS m"
             " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
-            start=span.start, end=span.end, own=int(own), limit=limit,
-        )  # fmt: skip
-        completeness = self._reader.completeness(span, resolution)
+            own=int(own),
+            limit=limit,
+        )
+        completeness = self._reader.completeness(cut)
         return {
-            "window": window_of(span),
-            "step": resolution.step,
+            "window": window_of(cut.span),
+            "step": cut.step,
             "total": lines[0]["lines"] if lines else 0,
-            "edges": self._described([row["line"] for row in lines], span, resolution, completeness),
+            "edges": self._described([row["line"] for row in lines], cut, completeness),
             "completeness": completeness,
         }
 
-    def _described(
-        self, lines: list[int], span: Span, resolution: Resolution, completeness: Iterable[Row]
-    ) -> list[dict[str, Any]]:
+    def _described(self, lines: list[int], cut: Cut, completeness: Iterable[Row]) -> list[dict[str, Any]]:
         rows: dict[int, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
-        for row in self._reader.rows(lines, span, resolution):
+        for row in self._reader.rows(lines, cut):
             rows[row["line"]][row["side"]].append(row)
         things = self._reader.entities("edge", lines)
         processes = self._reader.processes(things, ("client_process", "server_process"))

@@ -25,10 +25,11 @@ from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, Row
 from hopscope.server.query.tasks import TaskQueries
-from hopscope.server.query.windows import Span, asked, best, text
+from hopscope.server.query.windows import Span, asked, few_rows, text
 
 MOST = 5000
 HEALTH_SECONDS = 60
+MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
 TLS_VISIBILITY = "not read: payload is not decrypted"
 _TOLD = "SELECT id, host, service, instance, layer, labels, toUnixTimestamp(last) AS told FROM process FINAL"
 _BEGUN = "SELECT id, toUnixTimestamp(min(first)) AS begun FROM place GROUP BY id"
@@ -160,10 +161,10 @@ class Entities:
     def _health(self, window: Window, key: Callable[[Name], Any]) -> Callable[[], dict[Any, dict[str, Any]]]:
         def work() -> dict[Any, dict[str, Any]]:
             now = time.time()
-            resolution, span = best(asked(window or {"last": HEALTH_SECONDS}, now), now, self._reader.retention)
-            found = self._lines.health(span, resolution, key)
+            cut = few_rows(asked(window or {"last": HEALTH_SECONDS}, now), now, self._reader.retention)
+            found = self._lines.health(cut, key)
             bad = {it.worst: it.state for it in found.values() if it.worst and it.state in ("failing", "slow")}
-            since = self._lines.since(bad, span.end) if bad else {}
+            since = self._lines.since(bad, cut.span.end) if bad else {}
             return {owner: it.shown(since.get(it.worst or 0)) for owner, it in found.items()}
 
         return once(work)
@@ -173,19 +174,23 @@ class Entities:
         now = time.time()
         span = asked(window, now) if window else Span(0, int(now) + 86_400)
         hosts = self._reader.hosts()
-        rows = self._reader.store.query(
-            "SELECT *, toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
-            " FROM process FINAL WHERE service IN ({service:String}, '') AND instance IN ({instance:String}, '')"
-            " AND last >= toDateTime({start:UInt32}) ORDER BY name, id",
-            service=name.service, instance=name.instance, start=span.start,
-        )  # fmt: skip
-        own = [row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name]
+        own = [row for row in self.rows_of(name).values() if row["last_second"] >= span.start]
         first = self._reader.first(row["id"] for row in own)
         return [
-            process(row, name, hosts, first.get(row["id"], row["last_second"]))
+            process(row, name, hosts, first.get(row["id"]) or row["last_second"])
             for row in own
             if first.get(row["id"], 0) < span.end
         ][:MOST]
+
+    def rows_of(self, name: Name) -> dict[int, Row]:
+        """The processes of an instance that are still kept, by id."""
+        hosts = self._reader.hosts()
+        rows = self._reader.store.query(
+            f"SELECT *, {MOMENTS} FROM process FINAL WHERE service IN ({{service:String}}, '')"
+            " AND instance IN ({instance:String}, '') ORDER BY name, id",
+            service=name.service, instance=name.instance,
+        )  # fmt: skip
+        return {row["id"]: row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name}
 
     def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
         found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})

@@ -11,8 +11,7 @@ from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.lines import COLUMNS, METRICS, Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
 from hopscope.server.query.reader import WITHIN, Reader, Row
-from hopscope.server.query.windows import Span, text
-from hopscope.server.storage.tables.kept import Resolution
+from hopscope.server.query.windows import Cut, text
 
 MOST_LINES = 20_000
 """Lines that are looked at for one answer, those with the most rows first."""
@@ -27,14 +26,14 @@ class Lines:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def summed(self, span: Span, resolution: Resolution, ids: Iterable[int] | None = None) -> dict[int, Line]:
-        """What lines measured in a span: all of them (none of hopscope's own), or those named."""
+    def summed(self, cut: Cut, ids: Iterable[int] | None = None) -> dict[int, Line]:
+        """What lines measured in a window: all of them (none of hopscope's own), or those named."""
         which = "line IN {ids:Array(UInt64)}" if ids is not None else "line IN (SELECT id FROM edge WHERE own = 0)"
         rows = self._reader.store.query(
-            f"SELECT line, side, {_SUMS} FROM metric_{resolution.step}"
-            f" WHERE {WITHIN} AND metric IN ({_METRICS}) AND {which} GROUP BY line, side LIMIT {3 * MOST_LINES}",
-            start=span.start, end=span.end, ids=list(ids or ()),
-        )  # fmt: skip
+            f"SELECT line, side, {_SUMS} FROM {cut.rows('metric', f'metric IN ({_METRICS}) AND {which}')}"
+            f" GROUP BY line, side LIMIT {3 * MOST_LINES}",
+            ids=list(ids or ()),
+        )
         return lines(rows)
 
     def ends(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
@@ -57,17 +56,17 @@ class Lines:
         )
         return {row["id"]: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for row in rows}
 
-    def health(self, span: Span, resolution: Resolution, key: Callable[[Name], Any]) -> dict[Any, Health]:
+    def health(self, cut: Cut, key: Callable[[Name], Any]) -> dict[Any, Health]:
         """How the lines of each instance, or of what `key` makes of its name, do."""
-        found = self.summed(span, resolution)
+        found = self.summed(cut)
         ends = self.ends(found)
         names = self.names(process for pair in ends.values() for process in pair)
-        seconds = max((row["seconds_recorded"] for row in self._reader.completeness(span, resolution)), default=0.0)
+        seconds = max((row["seconds_recorded"] for row in self._reader.completeness(cut)), default=0.0)
         made: dict[Any, Health] = defaultdict(lambda: Health(seconds))
         for number, line in found.items():
-            state, reasons = line.state()
+            verdict = line.state()
             for owner in {key(names[process]) for process in ends.get(number, ()) if process in names}:
-                made[owner].add(line, state, reasons)
+                made[owner].add(line, verdict)
         return made
 
     def since(self, bad: Mapping[int, State], end: int) -> dict[int, str]:
@@ -85,7 +84,7 @@ class Lines:
         for number in some:
             earliest = max((minute for minute, held in minutes.items() if number in held), default=None)
             for minute in sorted(minutes, reverse=True):
-                state = minutes[minute][number].state()[0] if number in minutes[minute] else "none"
+                state = minutes[minute][number].state().name if number in minutes[minute] else "none"
                 if state == bad[number]:
                     earliest = minute
                 elif state != "none":

@@ -12,8 +12,8 @@ from hopscope.server.access.identity import Caller
 from hopscope.server.query.edges import end_of
 from hopscope.server.query.figures import by_metric, number
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import WITHIN, Reader, Row
-from hopscope.server.query.windows import asked, best
+from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.windows import Cut, asked, best
 
 _LISTENER = tuple(metric for metric in METRICS if metric.where == "listener")
 
@@ -28,17 +28,15 @@ class Listeners:
     def listeners(self, _: Caller, window: Mapping[str, Any]) -> list[dict[str, Any]]:
         """See `Query.listeners` in the schema."""
         now = time.time()
-        resolution, span = best(asked(window, now), now, self._reader.retention)
+        cut = Cut.one(*best(asked(window, now), now, self._reader.retention))
         lines = self._reader.store.query(
-            f"SELECT DISTINCT line FROM metric_{resolution.step} WHERE {WITHIN} AND line IN"
-            " (SELECT id FROM listener)",
-            start=span.start, end=span.end,
-        )  # fmt: skip
+            f"SELECT DISTINCT line FROM {cut.rows('metric', 'line IN (SELECT id FROM listener)')}"
+        )
         ids = [row["line"] for row in lines]
         things = self._reader.entities("listener", ids)
         processes = self._reader.processes(things, ("process_process",))
         rows: dict[int, list[Row]] = defaultdict(list)
-        for row in self._reader.rows(ids, span, resolution):
+        for row in self._reader.rows(ids, cut):
             rows[row["line"]].append(row)
         made = []
         for line in sorted(things):

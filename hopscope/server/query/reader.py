@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hopscope.server.query.windows import Span, text
+from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
-from hopscope.server.storage.tables.kept import Resolution, Retention
+from hopscope.server.storage.tables.kept import Retention
 
 MOST_GAPS = 100
 MERGED = (
@@ -27,13 +27,13 @@ class Reader:
         self.store = store
         self.retention = retention
 
-    def rows(self, lines: list[int], span: Span, resolution: Resolution) -> Sequence[Row]:
-        """What lines measured in a span, summed over it."""
+    def rows(self, lines: list[int], cut: Cut) -> Sequence[Row]:
+        """What lines measured in a window, summed over it."""
         return self.store.query(
-            f"SELECT line, side, metric, label, {MERGED} FROM metric_{resolution.step}"
-            f" WHERE {WITHIN} AND line IN {{lines:Array(UInt64)}} GROUP BY line, side, metric, label",
-            start=span.start, end=span.end, lines=lines,
-        )  # fmt: skip
+            f"SELECT line, side, metric, label, {MERGED} FROM {cut.rows('metric', 'line IN {lines:Array(UInt64)}')}"
+            " GROUP BY line, side, metric, label",
+            lines=lines,
+        )
 
     def entities(self, kind: str, ids: list[int]) -> dict[int, list[Row]]:
         """What is known of things, by id, the latest first; several hosts may know of one."""
@@ -68,14 +68,13 @@ class Reader:
         """What measures each metric, by host."""
         return {row["id"]: json.loads(row["probes"]) for row in self.agents()}
 
-    def completeness(self, span: Span, resolution: Resolution) -> list[dict[str, Any]]:
+    def completeness(self, cut: Cut) -> list[dict[str, Any]]:
         """See `Completeness` in the schema; `id`: of the host."""
         seen = self.store.query(
             "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state"
-            f" FROM seen_{resolution.step} WHERE {WITHIN} GROUP BY id ORDER BY id",
-            start=span.start, end=span.end,
-        )  # fmt: skip
-        gaps = self.gaps(span)
+            f" FROM {cut.rows('seen')} GROUP BY id ORDER BY id"
+        )
+        gaps = self.gaps(cut.span)
         names = {row["id"]: row["host"] for row in self.agents()}
         hosts = {row["id"]: row for row in seen} | {
             host: {"seconds": 0.0, "amounts": {}, "state": ""} for host in gaps if host not in {r["id"] for r in seen}
@@ -84,7 +83,7 @@ class Reader:
             {
                 "id": host,
                 "host": names.get(host, f"{host:016x}"),
-                "seconds_asked": span.seconds,
+                "seconds_asked": cut.span.seconds,
                 "seconds_recorded": row["seconds"],
                 "gaps": gaps.get(host, []),
                 "amounts": [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())],

@@ -13,7 +13,7 @@ from hopscope.server.query.edges import SIDES, host_of
 from hopscope.server.query.figures import by_metric, number, value
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import MERGED, WITHIN, Reader, Row, number_of, window_of
-from hopscope.server.query.windows import MOST_POINTS, Span, asked, text
+from hopscope.server.query.windows import MOST_POINTS, Cut, Span, asked, text
 from hopscope.server.storage.tables.kept import BY_STEP, Resolution, Step
 
 
@@ -43,13 +43,14 @@ class Series:
         if not things:
             raise ValueError(f"there is no edge {edge}")
         host = host_of(things, side)
+        seen = self._reader.completeness(Cut.one(resolution, span))
         probes = self._reader.probes()
         return {
             "window": window_of(span),
             "step": step,
             "unit": known.unit,
             "points": self._points(line, SIDES[side], known, resolution, span, host, probes.get(host, {})),
-            "completeness": [row for row in self._reader.completeness(span, resolution) if row["id"] == host],
+            "completeness": [row for row in seen if row["id"] == host],
         }
 
     def _points(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hopscope.server.storage.tables.kept import BY_STEP, RESOLUTIONS, Resolution, Retention
+from hopscope.server.storage.tables.kept import RESOLUTIONS, Resolution, Retention, Step
 
 LONGEST = 400 * 86400
 MOST_POINTS = 11_000
+SECONDS_LIMIT, MINUTES_LIMIT = 900, 2 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,66 @@ def asked(window: Mapping[str, Any], now: float) -> Span:
     return span
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A window as the rows of one or more tables make it up exactly: each table with its part of the window."""
+
+    span: Span
+    pieces: tuple[tuple[Resolution, Span], ...]
+
+    @classmethod
+    def one(cls, resolution: Resolution, span: Span) -> Cut:
+        """A window from one table."""
+        return cls(span, ((resolution, span),))
+
+    @property
+    def step(self) -> Step:
+        """The coarsest of its tables."""
+        return max((resolution for resolution, _ in self.pieces), key=lambda it: it.seconds).step
+
+    def rows(self, table: str, condition: str = "1") -> str:
+        """What to put behind FROM to read the rows of `table` in the window that meet a condition."""
+        parts = [
+            f"SELECT * FROM {table}_{resolution.step} WHERE ts >= toDateTime({span.start})"
+            f" AND ts < toDateTime({span.end}) AND ({condition})"
+            for resolution, span in self.pieces
+        ]
+        return f"({' UNION ALL '.join(parts)})"
+
+
 def best(span: Span, now: float, retention: Retention) -> tuple[Resolution, Span]:
     """The coarsest table whose rows make up the window exactly; where seconds are gone, that of minutes, then of hours,
     and the window in whole steps of it."""
     for resolution in reversed(RESOLUTIONS):
         if span.widened(resolution.seconds) == span:
             break
-    for coarser in RESOLUTIONS:
-        if coarser.seconds >= resolution.seconds and span.start >= now - 3600 * retention.hours_of(coarser.step):
-            return coarser, span.widened(coarser.seconds)
-    return BY_STEP["1h"], span.widened(3600)
+    kept = _kept(span, now, retention, resolution.seconds)
+    return kept, span.widened(kept.seconds)
+
+
+def few_rows(span: Span, now: float, retention: Retention) -> Cut:
+    """A window from as few rows as possible: whole minutes beyond SECONDS_LIMIT, whole hours beyond MINUTES_LIMIT; what
+    lies inside from coarser tables, the rest from finer ones."""
+    least = 1 if span.seconds <= SECONDS_LIMIT else 60 if span.seconds <= MINUTES_LIMIT else 3600
+    finest = _kept(span, now, retention, least)
+    whole = span.widened(finest.seconds)
+    coarser = next((it for it in RESOLUTIONS if it.seconds > finest.seconds), None)
+    if coarser is None:
+        return Cut.one(finest, whole)
+    size = coarser.seconds
+    inner = Span(-(-whole.start // size) * size, whole.end // size * size)
+    if inner.start >= inner.end:
+        return Cut.one(finest, whole)
+    parts = ((finest, Span(whole.start, inner.start)), (coarser, inner), (finest, Span(inner.end, whole.end)))
+    return Cut(whole, tuple((table, part) for table, part in parts if part.seconds))
+
+
+def _kept(span: Span, now: float, retention: Retention, least: int) -> Resolution:
+    """The finest table of steps of at least `least` seconds that still has the window."""
+    for resolution in RESOLUTIONS:
+        if resolution.seconds >= least and span.start >= now - 3600 * retention.hours_of(resolution.step):
+            return resolution
+    return RESOLUTIONS[-1]
 
 
 def text(second: float) -> str:

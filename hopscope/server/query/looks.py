@@ -1,0 +1,82 @@
+"""The lines that somebody should look at, of all instances."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hopscope.edges.histogram import percentile
+from hopscope.edges.label import label
+from hopscope.server.access.identity import Caller
+from hopscope.server.analysis.lines import WORST_FIRST, Line, Verdict, histogram
+from hopscope.server.query.lines import Lines
+from hopscope.server.query.neighbours import Neighbours, named
+from hopscope.server.query.projection import Fields
+from hopscope.server.query.reader import Reader, window_of
+from hopscope.server.query.windows import asked, few_rows
+
+MOST = 500
+
+
+class Looks:
+    """Query.needsLook."""
+
+    def __init__(self, reader: Reader, lines: Lines) -> None:
+        self._reader = reader
+        self._lines = lines
+        self.fields: Fields = {"Query": {"needsLook": self.needs_look}}
+
+    def needs_look(self, _: Caller, window: Mapping[str, Any], limit: int) -> dict[str, Any]:
+        """See `Query.needsLook` in the schema."""
+        if not 0 < limit <= MOST:
+            raise ValueError(f"limit: from 1 to {MOST}")
+        now = time.time()
+        cut = few_rows(asked(window, now), now, self._reader.retention)
+        lines = self._lines.summed(cut)
+        verdicts = {number: line.state() for number, line in lines.items()}
+        bad = sorted(
+            (number for number, verdict in verdicts.items() if verdict.bad),
+            key=lambda number: (WORST_FIRST.index(verdicts[number].name), -(lines[number].bytes or 0), number),
+        )
+        some = bad[: 2 * MOST]
+        known = named(self._reader, some, cut.span)
+        # Of a line that two hosts see, the client's half is shown, if that is bad, too.
+        shown = [number for number in some if number in known.things and not self._told(known, number, set(some))]
+        since = self._lines.since({number: verdicts[number].name for number in shown[:limit]}, cut.span.end)
+        seconds = max((row["seconds_recorded"] for row in self._reader.completeness(cut)), default=0.0)
+        looks = [
+            _look(known, number, lines[number], verdicts[number], since.get(number), seconds)
+            for number in shown[:limit]
+        ]
+        looks.sort(key=lambda it: (WORST_FIRST.index(it["state"]), it["since"] or "9"))
+        return {"window": window_of(cut.span), "lines": len(lines), "bad": len(bad), "looks": looks}
+
+    def _told(self, known: Neighbours, number: int, bad: set[int]) -> bool:
+        other = known.halves.other(number)
+        return other in bad and not known.process_at(number, "client")
+
+
+def _look(
+    known: Neighbours, number: int, line: Line, verdict: Verdict, since: str | None, seconds: float
+) -> dict[str, Any]:
+    row = known.things[number][0]
+    ends = {end: known.end_of(number, end) for end in ("client", "server")}
+    owner = next((known.names[process] for process in ends.values() if process in known.names), None)
+    learned = next((it for it in known.things[number] if it["protocol"] != "unknown"), row)
+    return {
+        "edge": f"{number:016x}",
+        **{
+            end: known.processes[process]["name"] if process in known.processes else row[f"{end}_address"]
+            for end, process in ends.items()
+        },
+        "label": label(learned["transport"], learned["protocol"], learned["security"]),
+        "instance": owner.id if owner else "",
+        "instance_name": owner.instance if owner else "",
+        "state": verdict.name,
+        "reasons": list(verdict.reasons),
+        "brief": verdict.brief,
+        "since": since,
+        "rate": line.writes / seconds if line.writes is not None and seconds else None,
+        "p99_ns": percentile(histogram(line.rtt), 0.99),
+    }
