@@ -42,6 +42,11 @@ class AgentSettings:
     server_token_file: Path | None = field(
         default=None, metadata=_says("A file with the token, of role agent, that the server asks for.")
     )
+    server_ca: Path | None = field(
+        default=None, metadata=_says("Whose certificate the server must have, PEM; then the agent speaks only TLS.")
+    )
+    client_cert: Path | None = field(default=None, metadata=_says("The agent's own certificate, PEM, for mTLS."))
+    client_key: Path | None = field(default=None, metadata=_says("Its key, PEM."))
     socket: Path = field(default=Path("/run/hopscope/agent.sock"), metadata=_says("Unix socket for top and profile."))
     discovery: Literal["host", "file"] = field(
         default="host", metadata=_says("Who belongs to which service: from the host's cgroups, or a file.")
@@ -65,6 +70,13 @@ class ServerSettings:
     retention_days_minutes: int = field(default=7, metadata=_says("Days that rows of a minute are kept."))
     retention_days_hours: int = field(
         default=180, metadata=_says("Days that rows of an hour, and the names of things, are kept.")
+    )
+    tls_cert: Path | None = field(
+        default=None, metadata=_says("The server's certificate with its chain, PEM: then both ports speak only TLS.")
+    )
+    tls_key: Path | None = field(default=None, metadata=_says("Its key, PEM."))
+    client_ca: Path | None = field(
+        default=None, metadata=_says("Whose certificates agents must have, PEM; then they need no token.")
     )
     tokens: Path | None = field(default=None, metadata=_says("The file of tokens.  [none: tokens.json in data_dir]"))
     trusted_proxy: str | None = field(
@@ -158,9 +170,14 @@ def _check(made: AgentSettings | ServerSettings) -> None:
         address("grpc", made.grpc)
         address("http", made.http)
         networks(made.trusted_proxy or "")
-        if (made.trusted_proxy is None) != (made.proxy_user_header is None):
-            raise SettingsError("trusted_proxy and proxy_user_header: the one needs the other")
+        _need_each_other(made, "trusted_proxy", "proxy_user_header")
+        _need_each_other(made, "tls_cert", "tls_key")
+        if made.client_ca is not None and made.tls_cert is None:
+            raise SettingsError("client_ca needs tls_cert and tls_key")
         return
+    _need_each_other(made, "client_cert", "client_key")
+    if made.client_cert is not None and made.server_ca is None:
+        raise SettingsError("client_cert needs server_ca")
     if not 0 <= made.window_share <= 1:
         raise SettingsError(f"window_share = {made.window_share}: must be between 0 and 1")
     for name in ("slots", "rows"):
@@ -170,6 +187,11 @@ def _check(made: AgentSettings | ServerSettings) -> None:
         raise SettingsError("discovery = file needs discovery_file")
     if made.server is not None and not made.server.startswith("unix:"):
         address("server", made.server)
+
+
+def _need_each_other(made: object, one: str, other: str) -> None:
+    if (getattr(made, one) is None) != (getattr(made, other) is None):
+        raise SettingsError(f"{one} and {other}: the one needs the other")
 
 
 def networks(text: str) -> tuple[Network, ...]:

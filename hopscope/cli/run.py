@@ -151,7 +151,8 @@ def _view(halves: list[Half], agent: AgentSettings, why_not: str | None) -> None
 
 
 def _where(agent: AgentSettings, server: ServerSettings | None) -> str:
-    api = f"; the API is at http://{server.http}/graphql" if server else ""
+    scheme = "https" if server and server.tls_cert else "http"
+    api = f"; the API is at {scheme}://{server.http}/graphql" if server else ""
     return f"hopscope watches this host: hopscope top and hopscope profile ask the agent at {agent.socket}{api}"
 
 

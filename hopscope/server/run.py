@@ -17,6 +17,7 @@ import uvicorn
 
 from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
+from hopscope.server.access.tls import Certificates
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.app import Web
 from hopscope.server.query.concerns import concerns
@@ -58,16 +59,17 @@ def serve(settings: ServerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
     with running(settings) as server:
-        print(f"hopscope server: agents on {server.grpc}, API on http://{server.http}/graphql", flush=True)
+        print(f"hopscope server: agents on {server.grpc}, API on {server.url}/graphql", flush=True)
         end.wait()
 
 
 class Running:
-    """A server at work. `grpc`, `http`: where it listens."""
+    """A server at work. `grpc`, `http`: where it listens; `url`: the same for browsers."""
 
-    def __init__(self, grpc: str, http: str) -> None:
+    def __init__(self, grpc: str, http: str, scheme: str) -> None:
         self.grpc = grpc
         self.http = http
+        self.url = f"{scheme}://{http}"
 
 
 @contextmanager
@@ -91,13 +93,14 @@ def running(settings: ServerSettings) -> Iterator[Running]:
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:
             raise ServerError(str(error)) from error
-        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors.grpc)
+        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
         reader = Reader(store, retention)
         web = Web(concerns(reader, spool, ingest, tasks), lambda: _ready(reader, ingest), doors)
-        stack.enter_context(_answering(web, listening))
-        yield Running(f"{hosts['grpc'][0]}:{collector.port}", "{}:{}".format(*listening.getsockname()[:2]))
+        stack.enter_context(_answering(web, listening, doors.certificates))
+        where = "{}:{}".format(*listening.getsockname()[:2])
+        yield Running(f"{hosts['grpc'][0]}:{collector.port}", where, "https" if doors.certificates.http else "http")
 
 
 def _ready(reader: Reader, ingest: Ingest) -> None:
@@ -166,22 +169,23 @@ def _retrying(ingest: Ingest) -> Iterator[None]:
 
 
 @contextmanager
-def _answering(web: Web, listening: socket.socket) -> Iterator[None]:
+def _answering(web: Web, listening: socket.socket, certificates: Certificates) -> Iterator[None]:
     """The API in a thread of its own, where uvicorn leaves the signals alone."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            web.application,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            # Whom a request comes from is the address of who connected, whatever a header says.
-            proxy_headers=False,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
+    config = uvicorn.Config(
+        web.application,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        # Whom a request comes from is the address of who connected, whatever a header says.
+        proxy_headers=False,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
     )
+    config.load()
+    config.ssl = certificates.http
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="hopscope-api")
     thread.start()
     try:

@@ -121,6 +121,14 @@ def test_a_token_ends(server: Server) -> None:
     assert token(server, "list")[0]["expired"]
 
 
+def test_who_may_ask_may_not_change(server: Server) -> None:
+    stop = 'mutation { stopTask(id: "1") { id } }'
+    eve, alice = create(server, "eve"), create(server, "alice", "--role", "admin")
+    refused = asked(server, bearer(eve), stop)[1]["errors"][0]["message"]
+    assert "eve may only read" in refused
+    assert "may only read" not in asked(server, bearer(alice), stop)[1]["errors"][0]["message"]
+
+
 def test_agents_only_report_and_nobody_else_does(server: Server) -> None:
     agent, admin = create(server, "node-1", "--role", "agent"), create(server, "root", "--role", "admin")
     assert "here it takes admin or read" in why_not(server, bearer(agent), 403)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import grpc
 
 from hopscope.agent import AgentError
 from hopscope.settings import AgentSettings
+
+log = logging.getLogger(__name__)
 
 _OPTIONS = (
     # A proxy of the environment is for the web; it would see our metrics and most likely not pass HTTP/2.
@@ -22,14 +25,43 @@ _OPTIONS = (
 
 
 def channel(settings: AgentSettings) -> grpc.Channel:
-    """A channel to `settings.server` on which each call shows our token. Raises AgentError when the file that has it
-    cannot be read."""
+    """A channel to `settings.server` on which each call shows our token, by TLS with `server_ca`. Raises AgentError
+    when a file that the settings name cannot be used."""
     if settings.server is None:
         raise ValueError("no server to report to")
-    plain = grpc.insecure_channel(settings.server, options=_OPTIONS)
+    if settings.server_ca is None:
+        made = grpc.insecure_channel(settings.server, options=_OPTIONS)
+    else:
+        made = grpc.secure_channel(settings.server, _credentials(settings), options=_OPTIONS)
     if settings.server_token_file is None:
-        return plain
-    return grpc.intercept_channel(plain, _Shows(settings.server_token_file))
+        return made
+    if settings.server_ca is None and not _near(settings.server):
+        log.warning("the token goes to %s in plain text; server_ca would have it encrypted", settings.server)
+    return grpc.intercept_channel(made, _Shows(settings.server_token_file))
+
+
+def _credentials(settings: AgentSettings) -> grpc.ChannelCredentials:
+    parts = [
+        None if file is None else _bytes(name, file)
+        for name in ("server_ca", "client_key", "client_cert")
+        for file in (getattr(settings, name),)
+    ]
+    return grpc.ssl_channel_credentials(*parts)
+
+
+def _bytes(name: str, file: Path) -> bytes:
+    try:
+        held = file.read_bytes()
+    except OSError as error:
+        raise AgentError(f"cannot read {name} {file}: {error.strerror}") from error
+    # gRPC would only say, again and again, that it cannot connect.
+    if b"-----BEGIN " not in held:
+        raise AgentError(f"{name} {file} holds nothing in PEM")
+    return held
+
+
+def _near(server: str) -> bool:
+    return server.startswith(("unix:", "localhost:", "127.", "[::1]:"))
 
 
 @dataclass(frozen=True, slots=True)

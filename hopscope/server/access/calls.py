@@ -57,6 +57,9 @@ class Admission(grpc.aio.ServerInterceptor):
         if peer.startswith("unix:"):
             return
         shown = dict(context.invocation_metadata() or ()).get(_KEY)
+        if shown is None and context.peer_identities():
+            # gRPC has asked for a certificate of `client_ca` and checked it.
+            return
         try:
             self._door.enter(None if shown is None else self._bearer(shown, peer), peer)
         except Unknown as error:

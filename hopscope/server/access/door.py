@@ -21,11 +21,10 @@ _QUIET_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What opens a door besides tokens. `roles`: of the tokens that do; `other`: the setting that is another key, where
-    it is set."""
+    """What opens a door: tokens of `roles`, and whether there is an `other` way (a client's certificate, a proxy)."""
 
     roles: frozenset[Role]
-    other: str | None
+    other: bool
     remedy: str
 
 
@@ -49,7 +48,7 @@ class Door:
     @property
     def locked(self) -> bool:
         """Whether there is a key."""
-        return self._keys.other is not None or self._tokens.any(self._keys.roles)
+        return self._keys.other or self._tokens.any(self._keys.roles)
 
     @property
     def refused(self) -> dict[str, int]:

@@ -17,7 +17,7 @@ import grpc
 
 from hopscope.server import ServerError
 from hopscope.server.access.calls import Admission
-from hopscope.server.access.door import Door
+from hopscope.server.access.doors import Doors
 from hopscope.server.ingest import Ingest, Malformed
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
@@ -47,7 +47,7 @@ class Collector:
     What may wait for a disk does so in one of a few threads.
     """
 
-    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None, door: Door) -> None:
+    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None, doors: Doors) -> None:
         self._ingest = ingest
         self._tasks = tasks
         self._ack = wire.Ack(store=store_id).SerializeToString()
@@ -58,13 +58,15 @@ class Collector:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hopscope-grpc")
         self._thread.start()
         try:
-            self.port = self._wait(self._start(at, path, door))
+            self.port = self._wait(self._start(at, path, doors))
         except BaseException:
             self._end()
             raise
 
-    async def _start(self, at: str, path: Path | None, door: Door) -> int:
-        self._server = grpc.aio.server(interceptors=[Admission(door)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS)
+    async def _start(self, at: str, path: Path | None, doors: Doors) -> int:
+        self._server = grpc.aio.server(
+            interceptors=[Admission(doors.grpc)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
+        )
         # The bytes as they came are what goes to the spool.
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
         tasked: grpc.RpcMethodHandler[wire.TasksRequest, wire.TasksReply] = grpc.unary_unary_rpc_method_handler(
@@ -73,7 +75,7 @@ class Collector:
         methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {"Report": report, "Tasks": tasked}
         service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", methods)
         self._server.add_generic_rpc_handlers((service,))
-        port = self._listen_on(at)
+        port = self._listen_on(at, doors.certificates.grpc)
         if path is not None:
             self._listen_at(path)
         await self._server.start()
@@ -94,12 +96,14 @@ class Collector:
         self._thread.join()
         self._loop.close()
 
-    def _listen_on(self, text: str) -> int:
+    def _listen_on(self, text: str, credentials: grpc.ServerCredentials | None) -> int:
         host, port = address("grpc", text)
         try:
             # gRPC does not say why it cannot, and writes lines of its own to stderr.
             socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-            return self._server.add_insecure_port(text)
+            if credentials is None:
+                return self._server.add_insecure_port(text)
+            return self._server.add_secure_port(text, credentials)
         except (OSError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or "in use"
             raise ServerError(f"cannot listen on {text} for agents: {why}; another --grpc") from error
