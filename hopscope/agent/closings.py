@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hopscope.agent.connections import (
     RESET_APP,
     RESET_KERNEL,
     RESET_PEER,
+    TAKEN_OVER,
     Connection,
 )
 from hopscope.agent.truths import BYTES, TcpTruths, are_exact, book_grown, book_last, totals
@@ -35,8 +37,8 @@ def cause_of(error: int) -> str:
 
 
 def book_opening(books: Books, connection: Connection, times: dict[str, int]) -> None:
-    """Books that a connection was established, once, if that was seen."""
-    if connection.opening_booked or connection.side < 0 or connection.flags & OLDER:
+    """Books that a connection was established, once, if that was seen: for who opened it, whoever uses it then."""
+    if connection.opening_booked or connection.side < 0 or connection.flags & (OLDER | TAKEN_OVER):
         return
     if not connection.flags & ESTABLISHED:
         return
@@ -68,20 +70,26 @@ def book_end(books: Books, connection: Connection, error: int, times: dict[str, 
 
 
 def book_numbers(
-    books: Books, truths: TcpTruths, index: Array, live: Array, sides: Array, cold: Array, moved: Array
+    books: Books, truths: TcpTruths, ended: Sequence[Connection], live: Array, cold: Array, moved: Array
 ) -> None:
     """Books the last calls, bytes and truths of connections.
 
     `live`: whose slot still holds what was read of them before; `moved`: what their calls moved since then: write
     calls, bytes, read calls, bytes. All of one length.
     """
+    sides = np.array([it.side for it in ended])
+    index = np.array([max(0, it.index) for it in ended])
     books.add_at(sides, "write_calls", moved[:, 0])
     books.add_at(sides, "read_calls", moved[:, 2])
     base, before = cold["base"], cold["base"].copy()
     before[live] = truths.seen[index[live]]
     which = live[:, np.newaxis]
     booked = np.where(which, truths.booked[index], 0)
-    amounts = np.where(which, truths.counted[index], 0) + moved[:, (1, 3)]
+    counted = np.where(which, truths.counted[index], 0)
+    for at in truths.replaced(ended, live):
+        known = truths.known(ended[at].index, ended[at].generation, False)
+        before[at], booked[at], counted[at] = known.seen[0], known.booked[0], known.counted[0]
+    amounts = counted + moved[:, (1, 3)]
     now = cold["truths"]
     read = now["at"] != 0
     exact = read & are_exact(cold["flags"])

@@ -29,17 +29,21 @@ def hear(kernel: Kernel, processes: Processes) -> Records:
     return others
 
 
+def closing_records(kernel: Kernel, records: Records) -> npt.NDArray[Any]:
+    """Those of them, in one array."""
+    closed = b"".join(record for kind, record in records if kind == "RECORD_CLOSED")
+    return np.frombuffer(closed, kernel.layouts["closed_record"])
+
+
 def sort(kernel: Kernel, records: Records) -> tuple[npt.NDArray[Any], list[Any]]:
     """Closing records in one array, and the beginnings of TLS handshakes.
 
     Connections for which the ring had no room when they closed are among the closing records.
     """
     layouts = kernel.layouts
-    closed = b"".join(record for kind, record in records if kind == "RECORD_CLOSED")
-    hello = layouts["hello_record"]
+    found, hello = closing_records(kernel, records), layouts["hello_record"]
     begun = [record.ljust(hello.itemsize, b"\0") for kind, record in records if kind == "RECORD_HELLO"]
     hellos = [np.frombuffer(record, hello, 1)[0] for record in begun]
-    found = np.frombuffer(closed, layouts["closed_record"])
     finished = kernel.finished()
     if not len(finished):
         return found, hellos

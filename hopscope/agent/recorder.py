@@ -13,15 +13,13 @@ from hopscope.agent.closings import book_end, book_numbers, book_opening
 from hopscope.agent.connections import (
     CLIENT,
     ESTABLISHED,
-    EXTRA,
     LISTENER,
     SERVER,
-    TAKEN_OVER,
     Connection,
     Connections,
     Owner,
 )
-from hopscope.agent.drained import Records, hear, sort
+from hopscope.agent.drained import Records, closing_records, hear, sort
 from hopscope.agent.halves import Times, connections_of, times_of
 from hopscope.agent.hellos import Hellos
 from hopscope.agent.kernel import Kernel
@@ -31,10 +29,10 @@ from hopscope.agent.looks import due
 from hopscope.agent.processes import Processes
 from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
 from hopscope.agent.rows import HistogramRows
-from hopscope.agent.sharing import Shared
+from hopscope.agent.sharing import End, SharedSockets
 from hopscope.agent.strays import TIDY_UP, Strays
 from hopscope.agent.tables import Moves
-from hopscope.agent.truths import TcpTruths, book_last
+from hopscope.agent.truths import TcpTruths
 from hopscope.agent.witnesses import Witnesses
 
 RETIRE_EVERY, KEEP_IDLE = 10, 60
@@ -70,7 +68,7 @@ class Recorder:
         self._generation = np.zeros(kernel.count, np.uint32)
         self._word = np.zeros(kernel.count, np.uint32)
         self._is_shared = np.zeros(kernel.count, np.bool_)
-        self._shared: dict[int, Shared] = {}
+        self._shared = SharedSockets(self.connections, self.truths, self._is_held)
         self._turn = 0
         self._later: Records = []
         self._pending: dict[int, Connection] = {}
@@ -88,9 +86,13 @@ class Recorder:
         self._later = hear(self.kernel, self.processes)  # who owns a slot was born before the scan met it
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
-        new = [self._learn(made) for made in connections_of(learned.tolist(), slots, cold)]
-        self._settle([*new, *self._moved_by_exec(), *ended])
+        met = connections_of(learned.tolist(), slots, cold)
+        partners = [self._learn(made) for made in self._closed_meanwhile(met)]
+        new = [self._learn(made) for made in met]
+        self._settle([*partners, *new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
+        for shared in self._shared.closed():
+            shared.close(self.books)
         self._begin(new, cold)
         self._hellos.hear(hellos)
         self._book_moves(moves)
@@ -107,28 +109,22 @@ class Recorder:
         connection = self.connections.learn(made)
         if connection is made:
             self.seen_connections += 1
-            self._share(connection)
+            first = self._shared.meet(connection)
+            if first is not None and self._is_held(first.index, first.generation):
+                self._is_shared[first.index] = True
         return connection
 
-    def _share(self, connection: Connection) -> None:
-        if not connection.flags & (EXTRA | TAKEN_OVER) or connection.role not in (CLIENT, SERVER):
-            return
-        shared = self._shared.get(connection.sk)
-        if shared is not None and shared.members[0].initiator == connection.initiator:
-            shared.join(connection)
-            return
-        others = [other for other in self.connections.sharing(connection) if other is not connection]
-        if others:
-            first = others[0]
-            shared = Shared(first, self.truths, self._is_held(first.index, first.generation))
-            self._shared[connection.sk] = shared
-            shared.join(connection)
-            if self._is_held(first.index, first.generation):
-                self._is_shared[first.index] = True
+    def _closed_meanwhile(self, met: Sequence[Connection]) -> list[Connection]:
+        """The other ends of these that closed before the scan met them, and whose closing records are for next time.
 
-    def _shared_by(self, connection: Connection) -> Shared | None:
-        shared = self._shared.get(connection.sk)
-        return shared if shared is not None and connection in shared.members else None
+        Without them a server's end would be taken for one whose initiator is elsewhere.
+        """
+        awaited = {made.peer for made in met if made.peer is not None and self.connections.get(*made.peer) is None}
+        if not awaited or not self._later:
+            return []
+        closed = closing_records(self.kernel, self._later)
+        ends = connections_of(closed["index"].tolist(), closed["slot"], closed["connection"])
+        return [made for made in ends if (made.index, made.generation) in awaited]
 
     def _is_held(self, index: int, generation: int) -> bool:
         return 0 <= index < len(self._generation) and bool(self._generation[index] == generation)
@@ -211,7 +207,7 @@ class Recorder:
         book_opening(self.books, connection, times)
         self.witnesses.see(connection)
         if self._lives(connection) and connection.role in (CLIENT, SERVER):
-            shared = self._shared_by(connection)
+            shared = self._shared.of(connection)
             self.active[connection.index] = shared is None or shared.members[0] is connection
 
     def _begin(self, new: Sequence[Connection], cold: Array) -> None:
@@ -219,11 +215,12 @@ class Recorder:
         fresh = [at for at, it in enumerate(new) if not self._is_held(it.index, it.generation)]
         if fresh:
             indices = np.array([new[at].index for at in fresh])
+            before = self._generation[indices]
             self._generation[indices] = [new[at].generation for at in fresh]
             self._word[indices] = 0
             self.active[indices] = False
-            self._is_shared[indices] = [bool(self._shared) and self._shared_by(new[at]) is not None for at in fresh]
-            self.truths.begin(indices, cold["base"][fresh])
+            self._is_shared[indices] = [self._shared.of(new[at]) is not None for at in fresh]
+            self.truths.begin(indices, cold["base"][fresh], before)
         for connection, times in zip(new, times_of(cold), strict=True):
             if not self._lives(connection):
                 continue
@@ -243,7 +240,6 @@ class Recorder:
         times, moved = times_of(halves), slots["moved"].tolist()
         plain: list[int] = []
         amounts: list[tuple[int, int, int, int]] = []
-        shared: dict[int, int] = {}
         for at, connection in enumerate(ended):
             finished = 0, 0, 0, 0
             if connection.index >= 0:
@@ -255,35 +251,22 @@ class Recorder:
             if connection.tgid:
                 self.rows.belongs(rows[at], connection.side)
             self._open(connection, times[at])
-            group = self._shared_by(connection) if self._shared else None
+            group = self._shared.ends(connection, End(halves[at : at + 1], errors[at], times[at]))
             if group is not None:
                 group.moved(self.books, connection, finished)
-                shared[connection.sk] = at
             elif connection.role != LISTENER:
                 book_end(self.books, connection, errors[at], times[at])
                 plain.append(at)
                 amounts.append(finished)
-        for sk, at in shared.items():
-            self._close_shared(self._shared.pop(sk), closed[at : at + 1], errors[at], times[at])
         if plain:
-            self._close_plain([ended[at] for at in plain], closed[plain], np.array(amounts))
+            self._close_plain([ended[at] for at in plain], halves[plain], np.array(amounts))
         for connection in ended:
             self._leave(connection)
 
-    def _close_plain(self, ended: Sequence[Connection], closed: Array, amounts: Array) -> None:
-        index = np.array([max(0, it.index) for it in ended])
+    def _close_plain(self, ended: Sequence[Connection], halves: Array, amounts: Array) -> None:
         generation = np.array([it.generation for it in ended])
-        live = (self._generation[index] == generation) & (generation != 0)
-        sides = np.array([it.side for it in ended])
-        book_numbers(self.books, self.truths, index, live, sides, closed["connection"], amounts)
-
-    def _close_shared(self, shared: Shared, closed: Array, error: int, times: Times) -> None:
-        user, now = shared.last_user, closed["connection"]["truths"]
-        user.flags |= int(closed["connection"]["flags"][0])
-        if now["at"][0]:
-            shared.book(self.books, now, user.flags)
-            book_last(self.books, np.array([user.side]), now)
-        book_end(self.books, user, error, times)
+        live = (self._generation[[max(0, it.index) for it in ended]] == generation) & (generation != 0)
+        book_numbers(self.books, self.truths, ended, live, halves, amounts)
 
     def _leave(self, connection: Connection) -> None:
         index = connection.index
@@ -306,7 +289,7 @@ class Recorder:
         index, live = moves.index, self.connections.live
         for at in np.flatnonzero((self.side[index] < 0) | self._is_shared[index]).tolist():
             connection = live.get(int(index[at]))
-            group = self._shared_by(connection) if connection is not None else None
+            group = self._shared.of(connection) if connection is not None else None
             if connection is not None and group is not None and connection.side >= 0:
                 parts = (moves.write_calls, moves.write_bytes, moves.read_calls, moves.read_bytes)
                 group.moved(self.books, connection, tuple(int(part[at]) for part in parts))  # type: ignore[arg-type]
@@ -346,7 +329,7 @@ class Recorder:
         same = now["generation"] == self._generation[read]
         read, now, flags = read[same], now[same], flags[same]
         self.truths.book(self.books, read, self.side[read], now, flags)
-        for shared in self._shared.values():
+        for shared in self._shared:
             first = shared.members[0]
             half = slots.cold[first.index : first.index + 1].copy()
             if half["truths"]["at"][0] and half["truths"]["generation"][0] == first.generation:

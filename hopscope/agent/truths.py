@@ -6,13 +6,15 @@ grow, so each byte is booked once, and bytes that no hook saw (splice, io_uring)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hopscope.agent.books import TRUTHS, Books
-from hopscope.agent.connections import ESTABLISHED, LAYERED
+from hopscope.agent.connections import ESTABLISHED, LAYERED, Connection
 
 UNKNOWN_RTT = 0xFFFFFFFF
 BYTES = ("write_bytes", "read_bytes")
@@ -55,23 +57,57 @@ def book_last(books: Books, sides: Array, now: Array) -> None:
             books.least(side, least)
 
 
+@dataclass(slots=True)
+class Known:
+    """The last reading, the bytes that calls moved, those that are booked, and where totals begin."""
+
+    seen: Array
+    counted: Array
+    booked: Array
+    base: Array
+
+
 class TcpTruths:
     """The last reading of every slot, and how many bytes of its connection are booked."""
 
     def __init__(self, truths: np.dtype[Any], count: int) -> None:
+        self._replaced: dict[tuple[int, int], Known] = {}
         self.seen = np.zeros(count, truths)
         self.counted = np.zeros((count, 2), np.int64)
         self.booked = np.zeros((count, 2), np.int64)
         self.base = np.zeros((count, 2), np.int64)
         self.moving = np.zeros(count, np.bool_)
 
-    def begin(self, indices: Array, base: Array) -> None:
-        """Connections took these slots. `base`: what their truths were before that."""
+    def begin(self, indices: Array, base: Array, before: Array) -> None:
+        """Connections took these slots. `base`: what their truths were before that; `before`: the generations of those
+        whose closing records are still to come, 0 where none is."""
+        for at in np.flatnonzero(before).tolist():
+            self._replaced[int(indices[at]), int(before[at])] = self._at(int(indices[at]))
         self.seen[indices] = base
         self.seen["at"][indices] = 0
         self.counted[indices] = self.booked[indices] = 0
         self.base[indices] = totals(base)
         self.moving[indices] = True
+
+    def _at(self, index: int) -> Known:
+        at = slice(index, index + 1)
+        return Known(*(table[at].copy() for table in (self.seen, self.counted, self.booked, self.base)))
+
+    def known(self, index: int, generation: int, live: bool, base: Array | None = None) -> Known:
+        """What is known of one connection, for good. `live`: its slot is still its own; `base`: its truths at first."""
+        if live:
+            return self._at(index)
+        if (replaced := self._replaced.pop((index, generation), None)) is not None:
+            return replaced
+        seen = np.zeros(1, self.seen.dtype) if base is None else base.copy()
+        return Known(seen, np.zeros((1, 2), np.int64), np.zeros((1, 2), np.int64), totals(seen))
+
+    def replaced(self, ended: Sequence[Connection], live: Array) -> list[int]:
+        """Which of these connections have lost their slots to others before their closing records were read."""
+        if not self._replaced:
+            return []
+        gone = np.flatnonzero(~live).tolist()
+        return [at for at in gone if (ended[at].index, ended[at].generation) in self._replaced]
 
     def count(self, indices: Array, moved: Array) -> Array:
         """Bytes that calls moved, shape (n, 2), each slot once; returns those of them that are not booked yet."""

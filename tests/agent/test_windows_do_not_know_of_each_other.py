@@ -7,6 +7,8 @@ from hopscope.agent.listeners import Listeners
 from hopscope.agent.truths import TcpTruths
 from hopscope.edges.histogram import index_of
 
+NEW = np.array([0])
+"""No connection had the slot before."""
 TRUTHS = np.dtype(
     [
         *((name, "u8") for name in ("at", "sent", "received", "retransmitted_bytes")),
@@ -72,7 +74,7 @@ def reading(sent: int, received: int = 0, **more: int) -> np.ndarray:
 def test_bytes_that_no_hook_saw_come_from_the_totals_and_each_comes_once() -> None:
     books, truths = Books(), TcpTruths(TRUTHS, 8)
     start, at, side, flags = books.read(), np.array([5]), np.array([2]), np.array([8], np.uint16)
-    truths.begin(at, reading(1000))  # older: a thousand went before we looked
+    truths.begin(at, reading(1000), NEW)  # older: a thousand went before we looked
     # A call of 300 bytes is under way: 100 of them are in the sequence space, none is counted yet.
     truths.book(books, at, side, reading(1100), flags)
     assert column(books, 2, "write_bytes", start) == 100
@@ -85,7 +87,7 @@ def test_bytes_that_no_hook_saw_come_from_the_totals_and_each_comes_once() -> No
 def test_totals_of_an_upper_layer_are_not_the_applications() -> None:
     books, truths = Books(), TcpTruths(TRUTHS, 8)
     start, at, side = books.read(), np.array([5]), np.array([2])
-    truths.begin(at, reading(0))
+    truths.begin(at, reading(0), NEW)
     truths.book(books, at, side, reading(500), np.array([8 | 1024], np.uint16))
     assert column(books, 2, "write_bytes", start) == 0
 
@@ -93,7 +95,7 @@ def test_totals_of_an_upper_layer_are_not_the_applications() -> None:
 def test_counters_of_32_bits_wrap() -> None:
     books, truths = Books(), TcpTruths(TRUTHS, 8)
     start, at, side, flags = books.read(), np.array([0]), np.array([0]), np.array([8], np.uint16)
-    truths.begin(at, reading(0, segments_out=0xFFFFFFF0))
+    truths.begin(at, reading(0, segments_out=0xFFFFFFF0), NEW)
     truths.book(books, at, side, reading(0, segments_out=0x10), flags)
     assert column(books, 0, "segments_out", start) == 0x20
 
