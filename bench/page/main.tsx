@@ -7,6 +7,8 @@ import "../../ui/src/tokens.css";
 import "../../ui/src/frame/frame.css";
 import "./bench.css";
 import { listen } from "../../ui/src/frame/keys";
+import { topologyFiles } from "../../ui/src/topology/export/files";
+import { LineTable } from "../../ui/src/topology/table/LineTable";
 import { Topology } from "../../ui/src/topology/view/Topology";
 import type { Selected } from "../../ui/src/topology/view/Canvas";
 import { answer, later } from "../../ui/test/answers";
@@ -33,6 +35,12 @@ function Bench() {
     const timer = setInterval(() => setData(later(first, (second += 1))), 1000);
     return () => clearInterval(timer);
   }, []);
+  const [sort, onSort] = useState<string | null>(null);
+  useEffect(() => {
+    Object.assign(window, { files: () => topologyFiles(data), chosen: selected });
+  }, [data, selected]);
+  if (query.get("view") === "table")
+    return <LineTable data={data} selected={selected} onSelect={onSelect} sort={sort} onSort={onSort} />;
   const travel = { last: null, toLast: null, toLive: null, listening: [] };
   return (
     <Topology

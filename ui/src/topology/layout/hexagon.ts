@@ -53,7 +53,8 @@ export function cell(ordinal: number, { pitch, stretch }: Grid): Point {
   const from = corner(i);
   const to = corner(i + 1);
   const part = (step % ring) / ring;
-  return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
+  const round = (value: number): number => Math.round(value * 100) / 100 + 0;
+  return { x: round(from.x + (to.x - from.x) * part), y: round(from.y + (to.y - from.y) * part) };
 }
 
 /** Half the width of the hexagon at a height; 0 above and below it. */

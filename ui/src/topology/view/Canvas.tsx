@@ -9,7 +9,7 @@ import { Chooser, type Choice } from "./Chooser";
 import { around } from "./frame";
 import { Hot } from "./Hot";
 import { Layers } from "./Layers";
-import { onCanvas } from "./onCanvas";
+import { enter, onCanvas } from "./onCanvas";
 import { useStand, type Stander } from "./useStand";
 
 /** An edge, or a node (a process inside or a peer outside). */
@@ -58,6 +58,7 @@ export function Canvas(props: CanvasProps) {
     if (points.length > 0) stander.current?.show(around(points, 24));
   }, [line, sized, picture.rings]);
   useLayoutEffect(() => {
+    enter(world.current);
     mark(world.current, picture, hot);
   }, [hot, picture]);
 

@@ -77,9 +77,14 @@ export function onCanvas(now: () => Does) {
 }
 
 /** One stop for Tab: the thing that had the focus last. */
-export function rove(world: HTMLElement | null, to: SVGElement | null): void {
+function rove(world: HTMLElement | null, to: SVGElement | null): void {
   for (const element of world?.querySelectorAll('[tabindex="0"]') ?? []) element.setAttribute("tabindex", "-1");
   to?.setAttribute("tabindex", "0");
+}
+
+/** Tab comes in at the first process, until something had the focus. */
+export function enter(world: HTMLElement | null): void {
+  if (!world?.querySelector('[tabindex="0"]')) rove(world, world?.querySelector<SVGElement>(THING) ?? null);
 }
 
 function open(thing: Thing, does: Does): void {

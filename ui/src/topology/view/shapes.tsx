@@ -51,7 +51,7 @@ export const ChipName = steady(function ChipName(props: { chip: Chip; selected: 
     <g
       class={`chipname arriving ${chip.state}`}
       role="button"
-      tabIndex={-1}
+      tabindex={-1}
       aria-label={`${chip.name}, inside`}
       aria-description={described || undefined}
       aria-pressed={selected}
@@ -93,7 +93,7 @@ export const CardShape = steady(function CardShape(props: { card: Card; picked: 
             key={row.id}
             class={`member ${row.state}`}
             role="button"
-            tabIndex={-1}
+            tabindex={-1}
             aria-label={`${row.name}, outside`}
             aria-pressed={picked === row.id}
             data-node={row.id}
@@ -114,7 +114,7 @@ export const CardShape = steady(function CardShape(props: { card: Card; picked: 
     <g
       class={`card arriving ${card.state}`}
       role="button"
-      tabIndex={-1}
+      tabindex={-1}
       aria-label={card.members > 1 ? `${card.name}, outside, ${card.members} peers` : `${card.name}, outside`}
       aria-pressed={only !== null && picked === only}
       {...(card.form === "single" && only !== null ? { "data-node": only } : { "data-card": card.id })}
@@ -199,7 +199,7 @@ export const WireShape = steady(function WireShape(props: {
     <g
       class={`line ${form.filter(Boolean).join(" ")}`}
       role="button"
-      tabIndex={-1}
+      tabindex={-1}
       aria-label={props.name}
       aria-description={props.why || undefined}
       aria-pressed={selected}
