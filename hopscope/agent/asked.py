@@ -26,6 +26,9 @@ class AskedWindow:
         """The same, and the next one starts here."""
         return self._selected(self._window.take())
 
+    def status(self) -> None:
+        """Nobody else's agent is asked."""
+
     def close(self) -> None:
         """Ends the window; twice is harmless."""
         self._window.close()

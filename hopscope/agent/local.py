@@ -4,6 +4,7 @@ Request                                                       Answer
 {"ask":"open","times":"all","selection":{...},"follow":PID}   {"pid":PID,"version":1}
 {"ask":"peek"}                                                the profile since it was opened, or taken last
 {"ask":"take"}                                                the same, and the next one starts here
+{"ask":"status"}                                              the agent's mode, tasks and delivery; needs no window
 anything else                                                 {"error":"..."} and the end of the connection
 """
 
@@ -98,10 +99,12 @@ class LocalSocket:
                 if request.get("ask") == "open" and window is None:
                     window = self._opened(request)
                     _send(connection, {"pid": os.getpid(), "version": VERSION})
+                elif request.get("ask") == "status":
+                    _send(connection, {**self._watch.status().to_dict(), "version": VERSION})
                 elif request.get("ask") in ("peek", "take") and window is not None:
                     _send(connection, (window.take() if request["ask"] == "take" else window.peek()).to_dict())
                 else:
-                    raise ValueError("the agent answers open, then peek and take")
+                    raise ValueError("the agent answers status, or open, then peek and take")
         except (ValueError, AgentError) as error:
             _send(connection, {"error": str(error)})
         finally:

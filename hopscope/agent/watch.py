@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import select
 import socket
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 from hopscope.agent import AgentError
 from hopscope.agent.assemble import Assembly, Mark, mark
 from hopscope.agent.connections import Owner
-from hopscope.agent.delivery import Delivery
 from hopscope.agent.discovery import discovery
 from hopscope.agent.kernel import Limits
 from hopscope.agent.probes import choose, describe
@@ -26,6 +26,7 @@ from hopscope.agent.tasks import Progress, Task, Traced
 from hopscope.agent.window import OpenWindow, Times
 from hopscope.agent.wishes import Wish
 from hopscope.edges.selection import Selection
+from hopscope.edges.status import AgentStatus, Delivery, TaskStatus
 from hopscope.libbpf import LibbpfError, uninterrupted
 from hopscope.settings import AgentSettings, Mode
 
@@ -178,6 +179,23 @@ class Watch:
                     self._callbacks.remove(callback)
 
         return unsubscribe
+
+    def status(self) -> AgentStatus:
+        """What this watch does now."""
+        tasks = tuple(
+            TaskStatus(
+                f"{it.task.id:016x}",
+                it.task.service,
+                it.task.instance,
+                it.task.ends,
+                it.since,
+                it.groups,
+                it.not_traced,
+            )
+            for it in self.progress()
+        )
+        delivery = self.delivery() if self.delivery is not None else None
+        return AgentStatus(os.getpid(), self.mode, self._recorder is not None, len(self._windows), tasks, delivery)
 
     def close(self) -> None:
         """Takes everything out of the kernel; twice is harmless."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from hopscope.edges.status import doing, reports
+from hopscope.settings import AgentSettings
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from hopscope.agent.check import Found
+    from hopscope.edges.status import AgentStatus
 
 EPILOG = """\b
 Examples:
@@ -22,22 +28,47 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def command(as_json: bool) -> None:
+@click.option("--socket", metavar="PATH", type=click.Path(path_type=Path), default=AgentSettings().socket,
+              show_default=True, help="Where a running agent answers.")  # fmt: skip
+def command(as_json: bool, socket: Path) -> None:
     """Show for each metric the probe that measures it here, what its value means and what a hit costs.
 
+    Also what the agent does that runs here: its mode, its tasks, its reports.
     Works without root and then says what it could not try.
     """
     from rich.console import Console
 
     from hopscope import client
 
-    found = client.check()
+    found, agent, why = client.check(), None, "none runs here"
+    try:
+        agent = client.status(socket)
+    except client.HopscopeError as error:
+        why = str(error)
     if as_json:
-        click.echo(json.dumps(found.to_dict()))
+        click.echo(json.dumps({**found.to_dict(), "agent": agent.to_dict() if agent is not None else None}))
         return
     console = Console(highlight=False, markup=False)
     for text in written(found, console.width):
         console.print(text)
+    for text in running(agent, why, console.width):
+        console.print(text)
+
+
+def running(agent: AgentStatus | None, why: str, width: int) -> Iterator[Text]:
+    """The lines about the agent."""
+    if agent is None:
+        yield _indented("Agent", f"{why} (mode, tasks and reports are a running agent's)", width)
+        return
+    yield _indented("Agent", f"pid {agent.pid}, {doing(agent)}; {reports(agent.delivery)}", width)
+    for task in agent.tasks:
+        left = max(0.0, task.ends - time.time())
+        groups = (
+            f"{task.groups} process group{'s' if task.groups != 1 else ''} traced" if task.since else "not yet traced"
+        )
+        yield _indented("", f"task {task.id}: {task.instance} of {task.service}, {left:.0f} s left, {groups}", width)
+        for who, cause in task.not_traced.items():
+            yield _indented("", f"not traced: {who}, because {cause}", width, "yellow")
 
 
 def written(found: Found, width: int) -> Iterator[Text]:

@@ -22,6 +22,7 @@ from hopscope.cli.sliding import Sliding
 from hopscope.cli.table import STYLES, completeness
 from hopscope.client import HopscopeError, Window
 from hopscope.edges.model import Profile
+from hopscope.edges.status import AgentStatus, doing, reports
 
 IDLE = """
   No process on this host has moved a byte over TCP in the last {span:.0f} seconds.
@@ -56,6 +57,7 @@ class Live(App[None]):
     #idle { display: none; height: 1fr; }
     DataTable { height: 1fr; }
     #why { height: 2; color: $text-muted; }
+    #agent { display: none; height: 1; color: $text-muted; }
     Input { display: none; height: 1; border: none; padding: 0; }
     """
     ENABLE_COMMAND_PALETTE = False
@@ -98,6 +100,7 @@ class Live(App[None]):
         yield Static("", id="idle")
         yield Static("", id="why")
         yield Input(placeholder="part of a name, address, label or state; enter keeps it, esc shows all")
+        yield Static("", id="agent")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -117,15 +120,19 @@ class Live(App[None]):
         while not self._ended.wait(wait):
             wait = self._interval
             try:
-                seen = self._window.take()
+                seen, status = self._window.take(), self._window.status()
             except HopscopeError as error:
                 self.failure = error
                 self.call_from_thread(self.exit)
                 return
-            self.call_from_thread(self._take, seen)
+            self.call_from_thread(self._take, seen, status)
 
-    def _take(self, seen: Profile) -> None:
+    def _take(self, seen: Profile, status: AgentStatus | None) -> None:
         self._live.add(seen)
+        if status is not None:
+            said = self.screen_stack[0].query_one("#agent", Static)
+            said.update(Text(f"Agent: {doing(status)}; {reports(status.delivery)}."))
+            said.display = True
         if self._paused is None:
             self.refresh_view()
 

@@ -1,5 +1,6 @@
 """The Python API: `profile()` takes one picture of this host; `load`, `save` and `diff` keep and compare pictures."""
 
+from hopscope.client.agent_socket import status
 from hopscope.client.checking import check
 from hopscope.client.failure import HopscopeError
 from hopscope.client.files import diff, load, save
@@ -8,4 +9,16 @@ from hopscope.client.result import Profile
 from hopscope.client.watching import Window, watching
 from hopscope.edges.selection import Selection
 
-__all__ = ["HopscopeError", "Profile", "Selection", "Window", "check", "diff", "load", "profile", "save", "watching"]
+__all__ = [
+    "HopscopeError",
+    "Profile",
+    "Selection",
+    "Window",
+    "check",
+    "diff",
+    "load",
+    "profile",
+    "save",
+    "status",
+    "watching",
+]

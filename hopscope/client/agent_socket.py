@@ -6,11 +6,12 @@ import errno
 import json
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hopscope.client.failure import HopscopeError
-from hopscope.edges.model import Profile
+from hopscope.edges.model import VERSION, Profile
 from hopscope.edges.selection import Selection
+from hopscope.edges.status import AgentStatus
 
 LONGEST_ANSWER = 1 << 30
 PATIENCE = 30.0
@@ -39,26 +40,47 @@ class AgentWindow:
         """The same, and the next one starts here."""
         return Profile.from_dict(self._asked({"ask": "take"}))
 
+    def status(self) -> AgentStatus:
+        """What the agent does now."""
+        return _status(self._asked({"ask": "status"}))
+
     def close(self) -> None:
         """Ends the window; twice is harmless."""
         self._file.close()
         self._connection.close()
 
     def _asked(self, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            self._connection.sendall(json.dumps(request).encode() + b"\n")
-            line = self._file.readline(LONGEST_ANSWER)
-        except OSError as error:
-            raise HopscopeError(f"the agent does not answer: {error.strerror or error}; is it stopped?") from error
-        if not line.endswith(b"\n"):
-            raise HopscopeError("the agent ended meanwhile; start hopscope agent again, or run without it")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise HopscopeError(f"the agent says: {answer['error']}")
-        if answer.get("version") != Profile.__dataclass_fields__["version"].default:
-            raise HopscopeError("the agent is of another version; restart it")
-        found: dict[str, Any] = answer
-        return found
+        return _asked(self._connection, self._file, request)
+
+
+def _asked(connection: socket.socket, file: BinaryIO, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        line = file.readline(LONGEST_ANSWER)
+    except OSError as error:
+        raise HopscopeError(f"the agent does not answer: {error.strerror or error}; is it stopped?") from error
+    if not line.endswith(b"\n"):
+        raise HopscopeError("the agent ended meanwhile; start hopscope agent again, or run without it")
+    answer = json.loads(line)
+    if "error" in answer:
+        raise HopscopeError(f"the agent says: {answer['error']}")
+    if answer.get("version") != VERSION:
+        raise HopscopeError("the agent is of another version; restart it")
+    found: dict[str, Any] = answer
+    return found
+
+
+def _status(answer: dict[str, Any]) -> AgentStatus:
+    return AgentStatus.from_dict({name: value for name, value in answer.items() if name != "version"})
+
+
+def status(path: Path) -> AgentStatus | None:
+    """What the agent at `path` does; None when there is none. Raises HopscopeError."""
+    connection = connect(path)
+    if connection is None:
+        return None
+    with connection, connection.makefile("rb") as file:
+        return _status(_asked(connection, file, {"ask": "status"}))
 
 
 def connect(path: Path) -> socket.socket | None:

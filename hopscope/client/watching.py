@@ -10,6 +10,7 @@ from hopscope.client.agent_socket import AgentWindow, connect
 from hopscope.client.failure import HopscopeError
 from hopscope.edges.model import Profile
 from hopscope.edges.selection import Selection
+from hopscope.edges.status import AgentStatus
 from hopscope.settings import AgentSettings
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class Window(Protocol):
 
     def take(self) -> Profile:
         """Until now, and the next one starts here."""
+
+    def status(self) -> AgentStatus | None:
+        """What the agent does that the window is asked of; None with probes of our own."""
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from hopscope.client.agent_socket import AgentWindow, connect
+from hopscope.client.agent_socket import AgentWindow, connect, status
 from hopscope.edges.selection import Selection
+from hopscope.edges.status import reports
 from hopscope.server.query.windows import text
 from tests.system.cgroup import Cgroups, cgroups, endpoint, settings
 from tests.system.running import Workload
@@ -120,6 +121,9 @@ def test_on_demand_from_its_creation_to_its_stop(world: Callable[..., World]) ->
     it = world("--mode", "on-demand")
     assert {name for made in it.services() for name in made["layers"]} >= {"MESH", "OS_LINUX"}
     assert it.agent.hooks() == 0
+    resting = status(it.agent.socket)
+    assert resting is not None
+    assert (resting.mode, resting.recording, resting.tasks) == ("on-demand", False, ())
     start = now()
     task = create(it.server, instance="one", seconds=60)
     wait(lambda: it.agent.hooks() > 0, 2)
@@ -128,6 +132,13 @@ def test_on_demand_from_its_creation_to_its_stop(world: Callable[..., World]) ->
     assert 0 < seconds_between(state["createdAt"], state["tracedAt"]) <= 2
     assert state["processes"] == 1
     assert state["notTraced"] == []
+    running = status(it.agent.socket)
+    assert running is not None
+    (shown,) = running.tasks
+    assert (running.recording, shown.id, shown.instance, shown.groups) == (True, task["id"], "one", 1)
+    assert shown.ends == pytest.approx(datetime.fromisoformat(state["endsAt"]).timestamp(), abs=0.1)
+    assert running.delivery is not None
+    assert reports(running.delivery) == f"unix:{it.server.socket} takes the reports"
     for end in it.ends:
         send(end, 23)
     wait(lambda: it.written(start), 4)

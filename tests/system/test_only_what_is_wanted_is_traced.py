@@ -16,6 +16,7 @@ import pytest
 
 from hopscope.agent.kernel import Kernel, Limits
 from hopscope.agent.probes import choose
+from hopscope.agent.seconds import Second
 from hopscope.agent.tasks import Task
 from hopscope.agent.watch import Watch
 from hopscope.edges.model import Edge, Profile
@@ -112,6 +113,23 @@ def test_a_task_traces_its_instance_and_nothing_else(watch: Watch, made: Cgroups
         window.close()
         watch.trace([])
         assert watch._recorder is None
+
+
+def test_the_last_part_of_a_second_is_told(watch: Watch, made: Cgroups, server: Server) -> None:
+    seen: list[Second] = []
+    with endpoint(made, "one") as one:
+        server.take(one)
+        watch.subscribe(seen.append)
+        watch.trace([TASK])
+        time.sleep(max(0.0, 1.05 - time.time() % 1))
+        send(one, 5)
+        watch.trace([])
+        last = seen[-1].profile
+        assert sent(last, one, server.port) == (5, 50, 0)
+        assert last.completeness["seconds"]["recorded"] < 1
+        time.sleep(1.1)
+        assert not seen[-1].profile.edges
+        assert seen[-1].profile.completeness["seconds"]["recorded"] == 0
 
 
 def test_new_processes_of_the_instance_are_traced_from_their_first_byte(watch: Watch, made: Cgroups) -> None:

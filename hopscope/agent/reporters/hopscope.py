@@ -12,13 +12,13 @@ from importlib.metadata import version
 
 import grpc
 
-from hopscope.agent.delivery import Delivery
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.agent.reporters.channel import channel
 from hopscope.agent.reporters.queue import Queue, Sealed
 from hopscope.agent.seconds import Second
 from hopscope.agent.witnesses import Witness
 from hopscope.edges.model import Group, Profile
+from hopscope.edges.status import Delivery
 from hopscope.settings import AgentSettings
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -39,6 +39,7 @@ class Reporter:
     def __init__(self, settings: AgentSettings) -> None:
         if settings.server is None:
             raise ValueError("no server to report to")
+        self._server = settings.server
         self._blocks = Blocks(secrets.randbits(64), version("hopscope"))
         self._queue = Queue(settings.queue_seconds, settings.queue_bytes)
         self._changed = threading.Condition()
@@ -82,8 +83,8 @@ class Reporter:
         """How reporting goes."""
         with self._changed:
             return Delivery(
-                self._acknowledged, len(self._queue), self._queue.size, self._queue.dropped, self._refused,
-                self._trouble,
+                self._server, self._acknowledged, len(self._queue), self._queue.size, self._queue.dropped,
+                self._refused, self._trouble,
             )  # fmt: skip
 
     def close(self, seconds: float = 2.0) -> None:
