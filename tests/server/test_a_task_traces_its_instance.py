@@ -34,15 +34,26 @@ EDGES = """query($window: WindowInput!) { edges(window: $window) { edges {
 
 
 class Agent:
-    """`hopscope agent` on demand, with the instances one and two."""
+    """`hopscope agent` with the instances one and two, or `only` one of them; maybe as if on a host of its own."""
 
-    def __init__(self, folder: Path, server: str, made: Cgroups, *arguments: str) -> None:
-        places = {made.make("one"): "one", made.make("two"): "two"}
+    def __init__(
+        self,
+        folder: Path,
+        server: str,
+        made: Cgroups,
+        *arguments: str,
+        host: str | None = None,
+        only: str | None = None,
+    ) -> None:
+        places = {made.make(name): name for name in ("one", "two") if only in ("", name)}
         file = folder / "places.json"
         settings(file, places)
         self.socket, self.log = folder / "agent.sock", folder / "agent.log"
         command = [sys.executable, "-m", "hopscope.cli", "agent", "--server", server, "--socket", str(self.socket)]
         command += ["--discovery", "file", "--discovery-file", str(file), *arguments]
+        if host is not None:
+            renamed = f'hostname {host} && exec "$@"'
+            command = ["unshare", "--uts", "sh", "-c", renamed, "sh", *command]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(command, stderr=log)
         wait(lambda: "watching" in self.log.read_text(), 30)

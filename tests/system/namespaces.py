@@ -13,6 +13,13 @@ from typing import Any
 from tests.system.running import Workload
 
 _numbers = itertools.count()
+NAT = """table ip nat {{
+  chain {hook} {{
+    type nat hook {hook} priority -100
+    meta l4proto tcp tcp dport {port} redirect to :{to}
+  }}
+}}
+"""
 
 
 def run(*command: str, text: str | None = None) -> str:
@@ -67,6 +74,11 @@ def namespaces() -> Iterator[tuple[Namespace, Namespace]]:
     finally:
         for side in (left, right):
             subprocess.run(["ip", "netns", "del", side.name], check=False, capture_output=True)
+
+
+def redirect(inside: Namespace, hook: str, port: int, to: int) -> None:
+    """Has a port lead to another one, as a sidecar's rules do."""
+    inside.run("nft", "-f", "-", text=NAT.format(hook=hook, port=port, to=to))
 
 
 class Endpoint:

@@ -9,24 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from namespaces import Endpoint, Namespace, conversation, namespaces
+from namespaces import Endpoint, conversation, namespaces, redirect
 from observing import edge_to, edges_to, observing, value
 
 from hopscope.edges.model import Edge
 
 pytestmark = pytest.mark.usefixtures("root")
 SERVICE = 20000 + os.getpid() % 10000
-NAT = """table ip nat {{
-  chain {hook} {{
-    type nat hook {hook} priority -100
-    meta l4proto tcp tcp dport {port} redirect to :{to}
-  }}
-}}
-"""
-
-
-def redirect(inside: Namespace, hook: str, port: int, to: int) -> None:
-    inside.run("nft", "-f", "-", text=NAT.format(hook=hook, port=port, to=to))
 
 
 def of_both(edge: Edge, client: Endpoint, server: Endpoint) -> None:

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from namespaces import Endpoint, namespaces
-from test_both_ends_are_one_edge import SERVICE, redirect
+from namespaces import Endpoint, namespaces, redirect
+from test_both_ends_are_one_edge import SERVICE
 
 from hopscope.agent.connections import SERVER, Connection
 from hopscope.agent.conntrack import Conntrack, redirected
