@@ -298,3 +298,32 @@ def test_a_full_table_says_so() -> None:
     assert answers[-1] == "the process table is full"
     assert too_large is not None
     assert "pid_max" in too_large
+
+
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/pids/cgroup.procs").exists(), reason="there is no old hierarchy")
+def test_a_container_of_an_old_hierarchy(watch: Watch, made: Cgroups, server: Server) -> None:
+    container = f"{os.getpid():064x}"
+    folder = Path("/sys/fs/cgroup/pids") / container
+    folder.mkdir()
+    try:
+        born = lambda: Path.write_text(folder / "cgroup.procs", "0") and None  # noqa: E731
+        window = watch.open(selection=Selection(container=container[:60]))
+        inside = Workload("endpoint", born=born)
+        server.take(inside)
+        send(inside, 23)
+        picture = window.take()
+        assert sent(picture, inside, server.port) == (23, 230, 1)
+        assert {edge.client.container for edge in edges_to(picture, server.port)} == {container}
+        inside.finish()
+        with endpoint(made, "one") as one:
+            server.take(one)
+            send(one, 3)
+            window.take()
+            assert one.pid not in users(watch)
+            (folder / "cgroup.procs").write_text(str(one.pid))
+            send(one, 5)
+            assert sent(window.take(), one, server.port) == (5, 50, 0)
+        window.close()
+    finally:
+        time.sleep(0.1)
+        folder.rmdir()
