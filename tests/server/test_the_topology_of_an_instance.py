@@ -242,3 +242,18 @@ def test_what_needs_a_look(told: tuple[Server, World]) -> None:
     assert look["edge"] == f"{line(world.python, '192.0.2.7:3306'):016x}" and look["since"]
     assert (look["client"], look["server"], look["label"]) == ("python", "192.0.2.7:3306", "HTTP")
     assert (look["instanceName"], look["state"], look["brief"]) == ("reviews-0", "FAILING", "20 timed out")
+
+
+def test_edges_of_an_instance_have_both_sides(told: tuple[Server, World]) -> None:
+    server, world = told
+    query = """query($w: WindowInput!) { edges(window: $w, instance: "reviews/reviews-0") { total edges {
+      id client { process } server { process address } protocol connections { active }
+      clientSide { metrics(names: ["write"]) { count } } serverSide { metrics(names: ["write"]) { count } } } } }"""
+    window = {"from": text(world.start), "to": text(world.start + SECONDS)}
+    found = server.ask(query, w=window)["edges"]
+    assert found["total"] == 9
+    joined = next(it for it in found["edges"] if it["id"] == f"{line(world.envoy, '10.2.0.7:9080'):016x}")
+    assert (joined["client"]["process"], joined["server"]["process"], joined["protocol"]) == ("envoy", "envoy", "http2")
+    for side in ("clientSide", "serverSide"):
+        assert joined[side]["metrics"] == [{"count": 30 * SECONDS}]
+    assert joined["connections"] == {"active": 4}

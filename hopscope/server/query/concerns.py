@@ -5,6 +5,7 @@ from __future__ import annotations
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.concern import Concern
+from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.edges import Edges
 from hopscope.server.query.entities import Entities
 from hopscope.server.query.lines import Lines
@@ -29,6 +30,7 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
     return [
         Edges(reader),
         Series(reader),
+        EdgeSeries(reader),
         listeners,
         agents,
         entities,

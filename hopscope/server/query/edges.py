@@ -13,9 +13,11 @@ from hopscope.edges.histogram import percentile
 from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME
 from hopscope.server.access.identity import Caller
+from hopscope.server.query.alive import Alive
 from hopscope.server.query.figures import by_metric, number, side
+from hopscope.server.query.neighbours import named, neighbours
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row, window_of
+from hopscope.server.query.reader import Reader, Row, number_of, window_of
 from hopscope.server.query.windows import Cut, asked, best
 
 MOST_EDGES, MOST_SHARES = 5000, 20
@@ -23,47 +25,91 @@ SIDES = {None: 0, "client": 1, "server": 2}
 
 
 class Edges:
-    """Query.edges."""
+    """Query.edges, edge."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._alive = Alive(reader)
         self.fields: Fields = {
-            "Query": {"edges": self.edges},
+            "Query": {"edges": self.edges, "edge": self.edge},
             "Side": {"metrics": _chosen},
             "Value": {"percentiles": _percentiles},
         }
 
-    def edges(self, _: Caller, window: Mapping[str, Any], own: bool, limit: int) -> dict[str, Any]:
+    def edges(
+        self, _: Caller, window: Mapping[str, Any], own: bool, limit: int, instance: str | None = None
+    ) -> dict[str, Any]:
         """See `Query.edges` in the schema."""
         if not 0 < limit <= MOST_EDGES:
             raise ValueError(f"limit: from 1 to {MOST_EDGES}")
         now = time.time()
         cut = Cut.one(*best(asked(window, now), now, self._reader.retention))
+        known = None
         which = "line IN (SELECT id FROM edge WHERE own <= {own:UInt8})"
+        ids: list[int] = []
+        if instance is not None:
+            name = self._alive.meant(instance)
+            known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
+            which, ids = "line IN {ids:Array(UInt64)}", known.mine
         lines = self._reader.store.query(
             f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM {cut.rows('metric', which)} AS m"
             " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
-            own=int(own),
-            limit=limit,
-        )
+            own=int(own), limit=limit, ids=ids,
+        )  # fmt: skip
         completeness = self._reader.completeness(cut)
+        shown = [row["line"] for row in lines]
+        whole = {line: known.whole(line) if known else (line, line) for line in shown}
+        things = known.things if known else self._reader.entities("edge", shown)
         return {
             "window": window_of(cut.span),
             "step": cut.step,
             "total": lines[0]["lines"] if lines else 0,
-            "edges": self._described([row["line"] for row in lines], cut, completeness),
+            "edges": self._described(whole, things, cut, completeness),
             "completeness": completeness,
         }
 
-    def _described(self, lines: list[int], cut: Cut, completeness: Iterable[Row]) -> list[dict[str, Any]]:
+    def edge(self, _: Caller, id: str, window: Mapping[str, Any]) -> dict[str, Any] | None:
+        """See `Query.edge` in the schema."""
+        now = time.time()
+        cut = Cut.one(*best(asked(window, now), now, self._reader.retention))
+        line = number_of(id)
+        known = named(self._reader, [line], cut.span)
+        if line not in known.things:
+            return None
+        return self._described({line: known.whole(line)}, known.things, cut, self._reader.completeness(cut))[0]
+
+    def _described(
+        self, whole: Mapping[int, tuple[int, int]], things: Mapping[int, list[Row]], cut: Cut,
+        completeness: Iterable[Row],
+    ) -> list[dict[str, Any]]:  # fmt: skip
         rows: dict[int, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
-        for row in self._reader.rows(lines, cut):
+        for row in self._reader.rows(sorted({half for pair in whole.values() for half in pair}), cut):
             rows[row["line"]][row["side"]].append(row)
-        things = self._reader.entities("edge", lines)
         processes = self._reader.processes(things, ("client_process", "server_process"))
         seconds = {row["id"]: row["seconds_recorded"] for row in completeness}
         probes = self._reader.probes()
-        return [edge_of(things[line], rows[line], processes, seconds, probes) for line in lines if line in things]
+        made = []
+        for line, (client, server) in whole.items():
+            if line in things:
+                halves = [client] if client == server else [client, server]
+                held = [row for half in halves for row in things[half]]
+                sides = {
+                    0: _more(rows[half][0] for half in halves),
+                    1: rows[client][1],
+                    2: rows[server][2],
+                }
+                made.append({**edge_of(held, sides, processes, seconds, probes), "id": f"{line:016x}"})
+        return made
+
+
+def _more(halves: Iterable[list[Row]]) -> list[Row]:
+    """Of what both ends count of their connections the greater: each may have begun to watch after the other."""
+    found: dict[tuple[int, str], Row] = {}
+    for row in (row for rows in halves for row in rows):
+        key = row["metric"], row["label"]
+        if key not in found or (row["total"], row["count"]) > (found[key]["total"], found[key]["count"]):
+            found[key] = row
+    return list(found.values())
 
 
 def _chosen(side: Row, names: list[str] | None = None) -> list[Row]:

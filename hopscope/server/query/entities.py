@@ -14,7 +14,6 @@ from hopscope.server.analysis.entities import (
     instances,
     layer_of,
     meant,
-    name_of,
     service_id,
     service_of,
 )
@@ -29,7 +28,6 @@ from hopscope.server.query.windows import Span, asked, few_rows, text
 
 MOST = 5000
 HEALTH_SECONDS = 60
-MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
 TLS_VISIBILITY = "not read: payload is not decrypted"
 _TOLD = "SELECT id, host, service, instance, layer, labels, toUnixTimestamp(last) AS told FROM process FINAL"
 _BEGUN = "SELECT id, toUnixTimestamp(min(first)) AS begun FROM place GROUP BY id"
@@ -174,23 +172,13 @@ class Entities:
         now = time.time()
         span = asked(window, now) if window else Span(0, int(now) + 86_400)
         hosts = self._reader.hosts()
-        own = [row for row in self.rows_of(name).values() if row["last_second"] >= span.start]
+        own = [row for row in self._reader.processes_of(name).values() if row["last_second"] >= span.start]
         first = self._reader.first(row["id"] for row in own)
         return [
             process(row, name, hosts, first.get(row["id"]) or row["last_second"])
             for row in own
             if first.get(row["id"], 0) < span.end
         ][:MOST]
-
-    def rows_of(self, name: Name) -> dict[int, Row]:
-        """The processes of an instance that are still kept, by id."""
-        hosts = self._reader.hosts()
-        rows = self._reader.store.query(
-            f"SELECT *, {MOMENTS} FROM process FINAL WHERE service IN ({{service:String}}, '')"
-            " AND instance IN ({instance:String}, '') ORDER BY name, id",
-            service=name.service, instance=name.instance,
-        )  # fmt: skip
-        return {row["id"]: row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name}
 
     def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
         found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})

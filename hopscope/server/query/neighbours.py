@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.halves import Halves
 from hopscope.server.analysis.topology import Places, Where, host_of, own_address, resolved
-from hopscope.server.query.entities import MOMENTS
-from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.reader import MOMENTS, Reader, Row
 from hopscope.server.query.windows import Span
 
 MOST_LINES = 20_000
@@ -63,7 +62,7 @@ class Neighbours:
         places = Places()
         ends: dict[int, tuple[str, str]] = {}
         called = {number: row["name"] for number, row in self.processes.items()}
-        for line in self._mine():
+        for line in self.mine:
             first = self.first.get(line, 0)
             nodes = []
             for end in _ENDS:
@@ -79,7 +78,8 @@ class Neighbours:
             ends[line] = nodes[0], nodes[1]
         return places, ends, places.finish()
 
-    def _mine(self) -> list[int]:
+    @property
+    def mine(self) -> list[int]:
         """The lines with an end inside, the earliest first."""
         mine = [line for line in self.things if {self.process_at(line, end) for end in _ENDS} & self.own.keys()]
         return sorted(mine, key=lambda line: (self.first.get(line, 0), line))

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
@@ -17,6 +18,8 @@ MERGED = (
     "max(last) AS last, sumMap(histogram) AS histogram"
 )
 WITHIN = "ts >= toDateTime({start:UInt32}) AND ts < toDateTime({end:UInt32})"
+MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
+"""Moments of a process, Unix seconds."""
 Row = Mapping[str, Any]
 
 
@@ -47,6 +50,16 @@ class Reader:
         """The processes at the ends of things, by id."""
         ids = {row[end] for rows in things.values() for row in rows for end in ends} - {0}
         return {number: rows[0] for number, rows in self.entities("process", sorted(ids)).items()}
+
+    def processes_of(self, name: Name) -> dict[int, Row]:
+        """The processes of an instance that are still kept, by id."""
+        hosts = self.hosts()
+        rows = self.store.query(
+            f"SELECT *, {MOMENTS} FROM process FINAL WHERE service IN ({{service:String}}, '')"
+            " AND instance IN ({instance:String}, '') ORDER BY name, id",
+            service=name.service, instance=name.instance,
+        )  # fmt: skip
+        return {row["id"]: row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name}
 
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""

@@ -45,7 +45,7 @@ class Topology:
         now = time.time()
         name = self._alive.meant(instance)
         cut = few_rows(asked(window, now), now, self._reader.retention)
-        known = neighbours(self._reader, name, self._entities.rows_of(name), cut.span, own)
+        known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
         places, ends, inside = known.places()
         halves = {line: known.whole(line) for line in ends}
         measured = self._lines.summed(cut, {half for pair in halves.values() for half in pair})

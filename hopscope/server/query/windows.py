@@ -82,15 +82,15 @@ def best(span: Span, now: float, retention: Retention) -> tuple[Resolution, Span
     for resolution in reversed(RESOLUTIONS):
         if span.widened(resolution.seconds) == span:
             break
-    kept = _kept(span, now, retention, resolution.seconds)
-    return kept, span.widened(kept.seconds)
+    coarse = kept(span, now, retention, resolution.seconds)
+    return coarse, span.widened(coarse.seconds)
 
 
 def few_rows(span: Span, now: float, retention: Retention) -> Cut:
     """A window from as few rows as possible: whole minutes beyond SECONDS_LIMIT, whole hours beyond MINUTES_LIMIT; what
     lies inside from coarser tables, the rest from finer ones."""
     least = 1 if span.seconds <= SECONDS_LIMIT else 60 if span.seconds <= MINUTES_LIMIT else 3600
-    finest = _kept(span, now, retention, least)
+    finest = kept(span, now, retention, least)
     whole = span.widened(finest.seconds)
     coarser = next((it for it in RESOLUTIONS if it.seconds > finest.seconds), None)
     if coarser is None:
@@ -103,7 +103,7 @@ def few_rows(span: Span, now: float, retention: Retention) -> Cut:
     return Cut(whole, tuple((table, part) for table, part in parts if part.seconds))
 
 
-def _kept(span: Span, now: float, retention: Retention, least: int) -> Resolution:
+def kept(span: Span, now: float, retention: Retention, least: int) -> Resolution:
     """The finest table of steps of at least `least` seconds that still has the window."""
     for resolution in RESOLUTIONS:
         if resolution.seconds >= least and span.start >= now - 3600 * retention.hours_of(resolution.step):

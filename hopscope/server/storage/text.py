@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import orjson
 
 # What one question may cost, and how numbers are written in its answer.
 QUESTION: Mapping[str, int] = {
@@ -40,7 +41,7 @@ def with_numbers(sql: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str
 
 def rows(answer: bytes | str) -> Sequence[Mapping[str, Any]]:
     """The rows of an answer by column name."""
-    found = json.loads(answer)
+    found = orjson.loads(answer)
     names = [column["name"] for column in found["meta"]]
     return [dict(zip(names, row, strict=True)) for row in found["data"]]
 
