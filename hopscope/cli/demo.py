@@ -26,6 +26,8 @@ def _options(function: Any) -> Any:
                      help="The mesh alone, without agent and server."),
         click.option("--rate", type=click.FloatRange(0.1, 100_000), default=20.0, show_default=True, metavar="R",
                      help="Pages a second, through all gateways together."),
+        click.option("--retries", type=click.IntRange(0, 10), default=0, show_default=True, metavar="N",
+                     help="How often a sidecar tries a call again that found no connection."),
         click.option("--protocol", type=click.Choice(["http1", "http2"]), default="http1", show_default=True,
                      help="What the sidecars speak with each other."),
         click.option("--no-mtls", "mtls", is_flag=True, flag_value=False, default=True,

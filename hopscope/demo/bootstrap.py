@@ -174,9 +174,11 @@ def _tcp(name: str) -> Json:
     )
 
 
-def _route(name: str, domains: list[str], cluster: str, timeout: str) -> Json:
-    routes = [{"match": {"prefix": "/"}, "route": {"cluster": cluster, "timeout": timeout}}]
-    return {"name": name, "domains": domains, "routes": routes}
+def _route(name: str, domains: list[str], cluster: str, timeout: str, retries: int = 0) -> Json:
+    route: Json = {"cluster": cluster, "timeout": timeout}
+    if retries:
+        route["retry_policy"] = {"retry_on": "connect-failure,refused-stream", "num_retries": retries}
+    return {"name": name, "domains": domains, "routes": [{"match": {"prefix": "/"}, "route": route}]}
 
 
 def _gateway_listeners(copy: Copy) -> list[Json]:
@@ -196,7 +198,8 @@ def _sidecar_listeners(copy: Copy, pod: Pod, options: Options) -> list[Json]:
     for service in copy.virtual:
         names = [service, host(service, copy.namespace)]
         domains = [*names, *(f"{name}:{APP_PORT}" for name in names)]
-        routes.append(_route(f"{names[1]}:{APP_PORT}", domains, outbound(service, copy.namespace), "15s"))
+        called = outbound(service, copy.namespace)
+        routes.append(_route(f"{names[1]}:{APP_PORT}", domains, called, "15s", options.retries))
     return [
         {
             "name": "virtualOutbound",

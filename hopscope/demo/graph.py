@@ -114,6 +114,32 @@ def _inside(mesh: Mesh, copy: Copy, pod: Pod) -> Iterator[KnownEdge]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class KnownLine:
+    """What access logs must show between two services: who, and what the wire between their proxies carries."""
+
+    client: str
+    server: str
+    protocol: str = "http"
+    security: str = "none"
+
+
+def lines(mesh: Mesh) -> set[KnownLine]:
+    """All lines between services. Connections to the DNS server pass through a sidecar unread."""
+    found = set()
+    protocol = "http" if mesh.options.protocol == "http1" else "http2"
+    for copy in mesh.copies:
+        found.add(KnownLine(mesh.traffic.full_service, copy.gateway.full_service))
+        for pod in (copy.gateway, *copy.pods):
+            for service in pod.calls:
+                server = copy.of(service)[0].full_service
+                security = "mtls" if mesh.options.mtls else "none"
+                found.add(KnownLine(pod.full_service, server, protocol, security))
+            if pod.app is not None and pod.calls:
+                found.add(KnownLine(pod.full_service, mesh.dns.full_service, "tcp", "unknown"))
+    return found
+
+
 def _own(container: Container, prefix: str) -> Source:
     return Source(container, f"{prefix}.connections", f"{prefix}.written", f"{prefix}.read")
 

@@ -29,13 +29,15 @@ SERVICES = tuple(dict.fromkeys(service for service, _, _ in _BOOKINFO))
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a demo is wanted. `rate`: pages a second through all ingress gateways."""
+    """How a demo is wanted. `rate`: pages a second through all ingress gateways; `retries`: of a call that found no
+    connection."""
 
     scale: int = 1
     mtls: bool = True
     protocol: Literal["http1", "http2"] = "http1"
     rate: float = 20.0
     server: bool = True
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Law: a state stands on counts of this window alone, and each reason names its co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +42,13 @@ class State:
     brief: str = ""
 
 
+ERROR_SHARE = RETRY_SHARE = 0.01
+"""Of the requests."""
+ERRORS_LEAST = RETRIES_LEAST = 3
+LONG_NS = 1_000_000_000
+"""A request of which somebody who waits for a page takes notice."""
+
+
 _Reason = tuple[str, str]
 """A clause, and the same in its metric's word."""
 
@@ -51,6 +58,27 @@ def state(edge: Edge) -> State:
     failing, slow = list(_failing(edge)), list(_slow(edge))
     name: Name = "failing" if failing else "slow" if slow else "healthy"
     reasons = (*failing, *slow)
+    return State(name, tuple(clause for clause, _ in reasons), reasons[0][1] if reasons else "")
+
+
+def of_requests(
+    requests: int, errors: int, causes: Mapping[str, int], retries: int, p99_ns: float | None, what: str = "requests"
+) -> State:
+    """The state of requests that an access log counted, or of connections, which is `what` then. `causes` of the
+    errors: status or response flag."""
+    reasons: list[_Reason] = []
+    if errors >= max(ERRORS_LEAST, ERROR_SHARE * requests):
+        worst = sorted(causes, key=lambda cause: (-causes[cause], cause))[:3]
+        why = f" ({', '.join(f'{causes[cause]} {cause}' for cause in worst)})" if worst else ""
+        reasons.append((f"{errors} of {requests} {what} failed{why}", f"{errors / requests:.1%} errors"))
+    failing = bool(reasons)
+    if retries >= max(RETRIES_LEAST, RETRY_SHARE * requests):
+        again = f"{retries} retr{'ies' if retries != 1 else 'y'}"
+        reasons.append((f"{requests} {what} took {again}", again))
+    if p99_ns is not None and p99_ns >= LONG_NS:
+        seconds = f"{p99_ns / 1e9:.1f} s"
+        reasons.append((f"1 of 100 {what} takes {seconds} or longer", f"p99 {seconds}"))
+    name: Name = "failing" if failing else "slow" if reasons else "healthy"
     return State(name, tuple(clause for clause, _ in reasons), reasons[0][1] if reasons else "")
 
 

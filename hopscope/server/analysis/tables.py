@@ -13,6 +13,7 @@ import numpy as np
 
 from hopscope.edges.histogram import BUCKETS
 from hopscope.metrics import BY_NUMBER
+from hopscope.server.analysis import mesh_rows
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.store import Insert
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
@@ -26,6 +27,8 @@ def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
     """The rows of a batch, entities first, so that no row is stored that has no name yet. Raises ValueError."""
     if not 0 < batch.second <= _LAST_SECOND:
         raise ValueError(f"second {batch.second} is not a time")
+    if batch.HasField("mesh"):
+        return mesh_rows.inserts(batch.mesh, batch.host, batch.second)
     made = [
         _agents(batch),
         _processes(batch),

@@ -12,6 +12,7 @@ from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.looks import Looks
 from hopscope.server.query.me import Me
+from hopscope.server.query.mesh import Mesh
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
@@ -39,5 +40,6 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
         Topology(reader, lines, entities),
         Looks(reader, lines),
         Timeline(reader, entities),
+        Mesh(reader),
         Me(),
     ]

@@ -1,4 +1,4 @@
-"""What agents call: `hopscope.v1.Collector` over gRPC, on a port and on a Unix socket."""
+"""What agents and Envoys call over gRPC, on a port and on a Unix socket: `hopscope.v1.Collector`, and access logs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from hopscope.server import ServerError
 from hopscope.server.access.calls import Admission
 from hopscope.server.access.doors import Doors
 from hopscope.server.ingest import Ingest, Malformed
+from hopscope.server.receivers import als
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
 from hopscope.server.tasks import Tasks
@@ -43,8 +44,8 @@ _OPTIONS = (
 class Collector:
     """Listens from its creation on. Raises ServerError when it cannot.
 
-    The server is gRPC's asynchronous one, in a loop and a thread of its own: a stream that stays open takes no thread.
-    What may wait for a disk does so in one of a few threads.
+    The server is gRPC's asynchronous one, in a loop and a thread of its own: each Envoy keeps a stream open for ever,
+    which in the other kind of server takes a thread. What may wait for a disk does so in one of a few threads.
     """
 
     def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None, doors: Doors) -> None:
@@ -64,17 +65,23 @@ class Collector:
             raise
 
     async def _start(self, at: str, path: Path | None, doors: Doors) -> int:
+        self._access_logs = als.AccessLogs(lambda data, received_ms: self._ingest.take(data, received_ms, None))
         self._server = grpc.aio.server(
-            interceptors=[Admission(doors.grpc)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS
+            interceptors=[Admission(doors.grpc)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS + als.STREAMS
         )
         # The bytes as they came are what goes to the spool.
         report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
         tasked: grpc.RpcMethodHandler[wire.TasksRequest, wire.TasksReply] = grpc.unary_unary_rpc_method_handler(
             self._asked, wire.TasksRequest.FromString, wire.TasksReply.SerializeToString
         )
-        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {"Report": report, "Tasks": tasked}
-        service = grpc.method_handlers_generic_handler("hopscope.v1.Collector", methods)
-        self._server.add_generic_rpc_handlers((service,))
+        logs: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(self._access_logs.stream)
+        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {
+            "hopscope.v1.Collector": {"Report": report, "Tasks": tasked},
+            als.SERVICE: {als.METHOD: logs},
+        }
+        self._server.add_generic_rpc_handlers(
+            tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
+        )
         port = self._listen_on(at, doors.certificates.grpc)
         if path is not None:
             self._listen_at(path)
@@ -83,8 +90,12 @@ class Collector:
 
     def stop(self, seconds: float) -> None:
         """Takes nothing new, and gives what is under way some time."""
-        self._wait(self._server.stop(seconds))
+        self._wait(self._stop(seconds))
         self._end()
+
+    async def _stop(self, seconds: float) -> None:
+        # First nothing new comes in, and then the streams end, which would not end by themselves.
+        await asyncio.gather(self._server.stop(seconds), self._access_logs.stop())
 
     def _wait(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
