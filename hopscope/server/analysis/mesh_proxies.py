@@ -37,6 +37,11 @@ def number(*parts: str) -> int:
     return int.from_bytes(blake2b("\0".join(parts).encode(), digest_size=8).digest(), "little")
 
 
+def place_of(service: str) -> int:
+    """The id of a service in the table place."""
+    return number("service", service)
+
+
 def proxy(node: envoy.Node) -> Proxy:
     """Who a node is. Raises ValueError when it does not say, or too much."""
     if not node.id:

@@ -13,6 +13,7 @@ import numpy as np
 from hopscope.edges.histogram import BUCKETS, HIGHEST_OCTAVE, LOWEST_OCTAVE, PER_OCTAVE
 from hopscope.server.analysis.mesh_books import Sum, Taken
 from hopscope.server.analysis.mesh_entries import PARTS, UNKNOWN
+from hopscope.server.analysis.mesh_proxies import place_of
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.store import Insert
 from hopscope.wire.hopscope.v1 import mesh_pb2 as wire
@@ -131,13 +132,13 @@ def _proxies(said: wire.Mesh, now: int) -> Insert:
 
 
 def _services(said: wire.Mesh, now: int) -> Insert:
-    names = sorted({_text(thing.service) for thing in said.proxies})
+    names = sorted({thing.service for thing in said.proxies})
     columns = (
-        Column("service", "String", names),
+        Column("id", "UInt64", [place_of(name) for name in names]),
         Column("first", "DateTime", [now] * len(names)),
         Column("last", "DateTime", [now] * len(names)),
     )
-    return Insert("mesh_service", columns, len(names))
+    return Insert("place", columns, len(names))
 
 
 def _halves(said: wire.Mesh, now: int) -> Insert:

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.mesh_ends import Ends, host_of
 from hopscope.server.analysis.mesh_lines import Key, Line, Numbers, lines
+from hopscope.server.analysis.mesh_proxies import place_of
 from hopscope.server.query.reader import WITHIN, Reader, Row
 from hopscope.server.query.windows import Span
 from hopscope.server.storage.tables.kept import Resolution
@@ -94,7 +95,7 @@ class MeshLogs:
             sorted({row["instance"] for row in proxies.values() if row["id"] not in active}),
             self._seen(resolution, span),
             self._processes(_unknown(halves, proxies.values())),
-            {row["service"]: row["first"] for row in self._firsts()},
+            self._firsts({row["service"] for row in proxies.values()}),
         )
 
     def _query(self, sql: str, span: Span) -> Sequence[Row]:
@@ -122,10 +123,13 @@ class MeshLogs:
         )
         return {row["id"]: row for row in rows}
 
-    def _firsts(self) -> Sequence[Row]:
-        return self._reader.store.query(
-            "SELECT service, toUnixTimestamp(min(first)) AS first FROM mesh_service GROUP BY service"
+    def _firsts(self, services: set[str]) -> dict[str, int]:
+        ids = {place_of(service): service for service in services}
+        rows = self._reader.store.query(
+            "SELECT id, toUnixTimestamp(min(first)) AS first FROM place WHERE id IN {ids:Array(UInt64)} GROUP BY id",
+            ids=sorted(ids),
         )
+        return {ids[row["id"]]: row["first"] for row in rows}
 
     def _seen(self, resolution: Resolution, span: Span) -> Seen:
         rows = self._query(

@@ -1,11 +1,12 @@
-"""What access logs say: of each half the requests of each second; proxies, services, and what receivers could not take.
+"""What access logs say: of each half the requests of each second; proxies, and what receivers could not take.
 
-A half is one side's view of the requests between two ends. `metric` and `label` as in the wire's Mesh.
+A half is one side's view of the requests between two ends. `metric` and `label` as in the wire's Mesh. When a service
+was first seen is in the table place, by the id that analysis/mesh_proxies makes of its name.
 """
 
 from __future__ import annotations
 
-from hopscope.server.storage.tables.kinds import Rolled, entity, fields, merged
+from hopscope.server.storage.tables.kinds import Rolled, entity, fields
 
 TABLES = (
     Rolled(
@@ -60,17 +61,5 @@ TABLES = (
             security="String",
             principal="String",
         ),
-    ),
-    merged(
-        "mesh_service",
-        "service",
-        fields(
-            2,
-            service="String",
-            first="SimpleAggregateFunction(min, DateTime('UTC'))",
-            last="SimpleAggregateFunction(max, DateTime('UTC'))",
-        ),
-        shard="cityHash64(service)",
-        time="last",
     ),
 )

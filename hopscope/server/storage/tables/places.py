@@ -1,4 +1,4 @@
-"""When processes and edges were first told of: their places on the topology follow from it, and stay."""
+"""When processes, edges and services of the mesh were first told of: their places follow from it, and stay."""
 
 from __future__ import annotations
 
