@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hopscope.server.analysis.entities import Name
+from hopscope.server.analysis.topology import Places, resolved
 from hopscope.server.query.windows import text
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -118,9 +120,9 @@ def test_who_is_at_the_ends(told: tuple[Server, World]) -> None:
     assert kinds == {
         envoy: ("envoy", "PROCESS", True, "reviews"),
         python: ("python", "PROCESS", True, "reviews"),
-        page: ("envoy", "PROCESS", False, "productpage"),
-        ratings: ("envoy", "PROCESS", False, "ratings"),
-        redis: ("redis", "PROCESS", False, "redis"),
+        page: ("productpage-0", "PROCESS", False, "productpage"),
+        ratings: ("ratings-0", "PROCESS", False, "ratings"),
+        redis: ("redis-0", "PROCESS", False, "redis"),
         "10.2.0.8:27017": ("mongo-0", "POD", False, "mongo"),
         "192.0.2.7:3306": ("192.0.2.7:3306", "ADDRESS", False, None),
         "10.96.0.10:53": ("10.96.0.10:53", "ADDRESS", False, None),
@@ -257,3 +259,20 @@ def test_edges_of_an_instance_have_both_sides(told: tuple[Server, World]) -> Non
     for side in ("clientSide", "serverSide"):
         assert joined[side]["metrics"] == [{"count": 30 * SECONDS}]
     assert joined["connections"] == {"active": 4}
+
+
+def test_peers_are_called_so_that_they_are_told_apart() -> None:
+    places = Places()
+    names = {
+        1: Name("reviews", "reviews-0"),
+        2: Name("reviews", "reviews-0"),
+        3: Name("vm", "vm"),
+        4: Name("ratings", "r-1"),
+    }
+    called = {1: "envoy", 2: "python", 3: "nginx", 4: "envoy"}
+    for process in names:
+        peer = resolved(f"10.0.0.{process}:80", [process], names, called, ())
+        places.outside(peer, 100 + process, "server")
+    places.finish()
+    found = [node.name for node in sorted(places.nodes.values(), key=lambda node: node.first)]
+    assert found == ["envoy of reviews-0", "python of reviews-0", "nginx", "r-1"]

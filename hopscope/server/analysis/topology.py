@@ -33,7 +33,9 @@ _PLATFORM = re.compile(r"(^|[./-])(kube-system|istio-system|istiod|kube-dns|core
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whom an end that is not inside could be resolved to. `processes`: whose ends the witnesses or the host know."""
+    """Whom an end that is not inside could be resolved to. `name`: a process of a pod goes by the pod's, for every pod
+    has its proxy; `called`: what the process itself is called.
+    """
 
     kind: Kind
     id: str
@@ -42,6 +44,7 @@ class Peer:
     process: int | None = None
     service: str | None = None
     instance: str | None = None
+    called: str = ""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Node:
     service: str | None
     instance: str | None
     group: str | None
+    called: str = ""
     met: list[int] = field(default_factory=list)
     ordinal: int = 0
 
@@ -82,10 +86,10 @@ def resolved(
     """Who is at the other end of a line. `found`: the processes there that are known; `at`: whose address it is."""
     known = sorted(set(found) - {0})
     if len(known) == 1 and known[0] in names:
-        name = names[known[0]]
-        return Peer(
-            "process", f"{known[0]:016x}", called[known[0]], address, known[0], name.service, name.instance
-        )  # fmt: skip
+        name, own = names[known[0]], called[known[0]]
+        # A process of a plain host, which is its own service, goes by its own name.
+        title = own if name.service == name.instance else name.instance
+        return Peer("process", f"{known[0]:016x}", title, address, known[0], name.service, name.instance, own)
     if address == REST or "/" in address:
         return Peer("rest", address, "other connections" if address == REST else address, address)
     owners = {names[process] for process in known if process in names} or set(at)
@@ -169,7 +173,7 @@ class Places:
             group, title, kind = group_of(peer, port)
             node = self.nodes[peer.id] = Node(
                 peer.id, peer.name, peer.kind, False, first, where, peer.address, peer.process, peer.service,
-                peer.instance, group,
+                peer.instance, group, peer.called,
             )  # fmt: skip
             held = self.groups.setdefault(group, Group(group, title, kind, where, first, []))
             held.nodes.append(node)
@@ -195,7 +199,18 @@ class Places:
         for group in sorted(self.groups.values(), key=lambda it: (it.first, -early[it.id], it.name, it.id)):
             group.ordinal = counted[group.side, group.kind]
             counted[group.side, group.kind] += 1
+        self._tell_apart()
         return len(inside)
+
+    def _tell_apart(self) -> None:
+        # Two processes of one pod, two hosts' nginx.
+        held: dict[str, list[Node]] = defaultdict(list)
+        for node in self.nodes.values():
+            if node.called and not node.inside:
+                held[node.name].append(node)
+        for nodes in held.values():
+            for node in nodes if len(nodes) > 1 else ():
+                node.name = f"{node.called} of {node.instance}"
 
 
 def _met(node: Node, first: int, where: Where) -> Node:
