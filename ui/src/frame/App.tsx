@@ -1,11 +1,12 @@
 /* The frame: bars, the view that the address names, and the keys that work everywhere. */
 import { useEffect } from "preact/hooks";
 import { go, path } from "./address";
+import { Export } from "./Export";
 import { HealthBar } from "./HealthBar";
 import { Help } from "./Help";
 import { bind } from "./keys";
 import { Say } from "./Say";
-import { tokenWanted } from "./session";
+import { offered, tokenWanted } from "./session";
 import { toggleTheme } from "./theme";
 import { TokenForm } from "./TokenForm";
 import { TopBar, copyLink, exportOpen, helpOpen } from "./TopBar";
@@ -23,10 +24,9 @@ function useKeys(): void {
     () =>
       bind([
         { keys: ["g f"], does: "Find", run: does(() => go("/find")) },
-        { keys: ["g m"], does: "Mesh", run: does(() => go("/mesh")) },
         { keys: ["g t"], does: "Tasks", run: does(() => go("/tasks")) },
         { keys: ["c"], does: "copy link", run: does(() => void copyLink()) },
-        { keys: ["x"], does: "export", run: does(() => (exportOpen.value = true)) },
+        { keys: ["x"], does: "export", run: does(() => (exportOpen.value = offered.value !== null)) },
         { keys: ["d"], does: "dark or light", run: does(toggleTheme) },
         { keys: ["?"], does: "this list", run: does(() => (helpOpen.value = true)) },
       ]),
@@ -45,6 +45,7 @@ export function App() {
       {tokenWanted.value !== null ? <TokenForm /> : <View path={path.value} />}
       <HealthBar />
       <Say />
+      {exportOpen.value && offered.value !== null ? <Export close={() => (exportOpen.value = false)} /> : null}
       {helpOpen.value ? <Help close={() => (helpOpen.value = false)} /> : null}
     </>
   );

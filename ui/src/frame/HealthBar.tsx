@@ -3,6 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { bytes, count, many, span } from "../words/numbers";
 import { type AgentSeen, SILENT_SECONDS, health, silence } from "./health";
 
+/** So many batches may be on their way at any moment. */
+const WAITING = 10;
+
 function useEverySecond(): void {
   const [, tick] = useState(0);
   useEffect(() => {
@@ -40,7 +43,7 @@ export function HealthBar() {
         </span>
       ))}
       {probes(agents) !== "" ? <span>{probes(agents)}</span> : null}
-      {seen && seen.server.spooled > 0 ? (
+      {seen && seen.server.spooled > WAITING ? (
         <span>
           {count(seen.server.spooled)} batches wait, {bytes(seen.server.spooledBytes)}
         </span>

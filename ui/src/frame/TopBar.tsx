@@ -1,10 +1,9 @@
 /* The bar at the top: where one can go, search, who one is, link, export, theme, help. */
 import { signal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { go, href, path, query } from "./address";
 import { Icon, Logo } from "./Icon";
 import { bind } from "./keys";
-import { useEffect } from "preact/hooks";
 import { theme, toggleTheme } from "./theme";
 import { me, offered } from "./session";
 import { say } from "./Say";
@@ -14,7 +13,6 @@ export const exportOpen = signal(false);
 
 const PLACES = [
   { name: "Find", at: "find", key: "g f" },
-  { name: "Mesh", at: "mesh", key: "g m" },
   { name: "Tasks", at: "tasks", key: "g t" },
 ] as const;
 
@@ -23,12 +21,6 @@ function here(): string {
   if (first === "i" && third === "compare") return "compare";
   if (first === "mesh" || first === "tasks") return first;
   return "find";
-}
-
-/** Compare is of an instance: the one that is open, else Find is where to choose one. */
-function compareHref(): string {
-  const [first, instance] = path.value;
-  return first === "i" && instance !== undefined ? href(["i", instance, "compare"]) : href(["find"]);
 }
 
 export async function copyLink(): Promise<void> {
@@ -107,9 +99,6 @@ export function TopBar() {
             {place.name}
           </a>
         ))}
-        <a href={compareHref()} aria-current={at === "compare" ? "page" : undefined}>
-          Compare
-        </a>
       </nav>
       <Search />
       <div class="tools">

@@ -1,23 +1,31 @@
 /* Which view an address names. */
-import { useEffect } from "preact/hooks";
-import { Health } from "../generated/questions";
-import { health } from "./health";
-import { usePoll } from "./usePoll";
+import { Find } from "../find/Find";
+import { InstanceView } from "../instance/InstanceView";
+import { Profiling } from "../tasks/Profiling";
+import { Tasks } from "../tasks/Tasks";
 
-export function View({ path }: { path: readonly string[] }) {
-  const polled = usePoll(Health, "", () => ({}));
-  const answer = polled?.answer.value ?? null;
-  useEffect(() => {
-    if (answer) health.value = answer;
-  }, [answer]);
+function Nowhere({ path }: { path: readonly string[] }) {
   return (
     <main id="main" tabIndex={-1}>
       <section class="panel empty">
-        <h2>There is nothing at /{path.join("/")}</h2>
+        <h1>There is nothing at /{path.join("/")}</h1>
         <p>
           <a href="/find">Find</a> knows all that was seen.
         </p>
       </section>
     </main>
   );
+}
+
+export function View({ path }: { path: readonly string[] }) {
+  const [first, second, third] = path;
+  if (first === undefined || first === "find" || (first === "s" && path.length === 3)) return <Find />;
+  if (first === "tasks" && second === undefined) return <Tasks />;
+  if (first === "i" && second !== undefined) {
+    if (third === "profiling") return <Profiling instance={second} />;
+    if (third === "topology" || third === "table" || third === "processes") {
+      return <InstanceView key={second} instance={second} tab={third} />;
+    }
+  }
+  return <Nowhere path={path} />;
 }

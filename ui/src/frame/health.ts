@@ -1,18 +1,9 @@
 /* How well it is being measured: what the bar at the bottom says, taken from each view's own answer. */
 import { signal } from "@preact/signals";
+import type { HealthBar } from "../generated/questions";
 
-export interface AgentSeen {
-  host: string;
-  version: string;
-  lastSeen: string;
-  skewMs: number;
-  probes: { metric: string; rung: string | null; hook: string | null; whyNot: string | null }[];
-}
-
-export interface Health {
-  agents: AgentSeen[];
-  server: { version: string; spooled: number; spooledBytes: number; setAside: number; trouble: string | null };
-}
+export type AgentSeen = HealthBar["agents"][number];
+export type Health = Pick<HealthBar, "agents" | "server">;
 
 export const health = signal<Health | null>(null);
 /** The server's clock, Unix ms, minus ours. */

@@ -1,7 +1,8 @@
 /* Who asks, with which token, and what the open view has to give away. */
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import type { HealthBar } from "../generated/questions";
 
-export const me = signal<{ name: string; role: "READ" | "ADMIN" | "AGENT" } | null>(null);
+export const me = signal<HealthBar["me"] | null>(null);
 
 const KEY = "hopscope.token";
 /** Held until the tab closes; sent as a header, so no page of elsewhere can use it. */
@@ -14,6 +15,9 @@ export function giveToken(text: string): void {
   sessionStorage.setItem(KEY, text);
   tokenWanted.value = null;
 }
+
+/** Buttons that change something are only there for who may. */
+export const mayChange = computed(() => me.value?.role === "ADMIN");
 
 export interface File {
   name: string;

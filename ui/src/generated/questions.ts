@@ -1,11 +1,17 @@
 // Made by `npm run types` from the server's schema and src/queries. Not edited.
 import type { Question } from "../api/question";
 
+export type DetectType = "KUBERNETES" | "LINUX" | "VIRTUAL";
+
+export type FoundKind = "SERVICE" | "INSTANCE" | "PROCESS" | "ADDRESS";
+
 export type GroupKind = "APPLICATION" | "PLATFORM";
 
 export type GroupSide = "CLIENT" | "SERVER";
 
 export type NodeKind = "PROCESS" | "POD" | "SERVICE" | "ADDRESS" | "REST";
+
+export type Role = "READ" | "ADMIN" | "AGENT";
 
 export interface RuleInput { path?: string | null; minDurationMs?: number | null; status4xx?: boolean | null; status5xx?: boolean | null }
 
@@ -19,7 +25,31 @@ export type TaskState = "WAITING" | "RUNNING" | "FINISHED" | "STOPPED" | "REFUSE
 
 export interface WindowInput { from?: string | null; to?: string | null; last?: number | null }
 
-export type HealthBar = { agents: ({ host: string; version: string; lastSeen: string; skewMs: number; probes: ({ metric: string; rung: string | null; hook: string | null; whyNot: string | null })[] })[]; server: { version: string; spooled: number; spooledBytes: number; setAside: number; trouble: string | null } };
+export type ServiceRow = { id: string; name: string; layers: string[]; instances: number; processes: number; lastSeen: string; health: HealthNow };
+
+export type InstanceRow = { id: string; name: string; host: string; layers: string[]; processes: number; lastSeen: string; health: HealthNow; task: { id: string; state: TaskState; endsAt: string; owner: string } | null };
+
+export type HealthNow = { state: State; reasons: string[]; rate: number | null; bytesRate: number | null; p99Ns: number | null; since: string | null; lines: number };
+
+export type HealthBar = { me: { name: string; role: Role }; agents: ({ host: string; version: string; lastSeen: string; skewMs: number; probes: ({ metric: string; rung: string | null; hook: string | null; whyNot: string | null })[] })[]; server: { version: string; spooled: number; spooledBytes: number; setAside: number; trouble: string | null } };
+
+export type ProcessDetail = { id: string; name: string; service: string; layer: string; detectType: DetectType; host: string; pids: number[]; container: string | null; cgroup: string | null; executable: string | null; commandLine: string | null; started: string | null; labels: ({ name: string; value: string })[]; firstSeen: string; lastSeen: string; tlsVisibility: string };
+
+export type OnAxis = { window: { from: string; to: string; seconds: number }; step: number; at: string[]; rate: (number | null)[]; failed: (number | null)[]; seen: number[] };
+
+export type Listening = { process: { id: string | null }; address: string; queue: number; limit: number; overflows: number; synacksRetransmitted: number };
+
+export type LineDetail = { id: string; client: LineEnd; server: LineEnd; transport: string; protocol: string; security: string; label: string; tls: { sni: string[]; alpn: string[] } | null; connections: { opened: number; closed: number; active: number; failed: ({ reason: string; count: number })[] }; clientSide: LineSide | null; serverSide: LineSide | null };
+
+export type LineEnd = { id: string | null; process: string | null; service: string | null; instance: string | null; container: string | null; pids: number[]; address: string; listen: string | null };
+
+export type LineSide = { metrics: ({ metric: string; count: number | null; bytes: number | null; rate: number | null; bytesRate: number | null; timeNs: number | null; callNs: number | null; queueNs: number | null; timed: number | null; averageNs: number | null; percentiles: number[]; reasons: ({ reason: string; count: number })[]; whyNot: string | null })[]; tcp: ({ name: string; unit: string; value: number })[] };
+
+export type LineSeries = { window: { from: string; to: string; seconds: number }; at: string[]; seen: number[]; client: OverTime[]; server: OverTime[]; tcp: PlainOverTime[]; connections: PlainOverTime[]; failed: PlainOverTime[] };
+
+export type OverTime = { metric: string; whyNot: string | null; count: (number | null)[]; bytes: (number | null)[]; rate: (number | null)[]; averageNs: (number | null)[]; percentiles: ({ share: number; ns: (number | null)[] })[]; heatmap: ({ step: number; lowNs: number; highNs: number; count: number })[] };
+
+export type PlainOverTime = { side: SideName | null; name: string; unit: string; values: (number | null)[] };
 
 export type TaskRow = { id: string; instance: string; service: string; instanceName: string; owner: string; state: TaskState; createdAt: string; tracedAt: string | null; endsAt: string; endedAt: string | null; stoppedBy: string | null; durationSeconds: number; rules: ({ path: string; minDurationMs: number; status4xx: boolean; status5xx: boolean })[]; processes: number | null; notTraced: ({ process: string; why: string })[]; hosts: string[]; events: ({ at: string; kind: string; who: string; detail: string | null })[] };
 
@@ -27,7 +57,7 @@ export type WholeTopology = { instance: Place; window: { from: string; to: strin
 
 export type Place = { id: string; name: string; host: string; layers: string[]; processes: number; service: { id: string; name: string; layers: string[] }; task: TaskRow | null };
 
-export type TopologyNode = { id: string; name: string; inside: boolean; kind: NodeKind; ordinal: number; address: string | null; service: string | null; instance: string | null; group: string | null; pids: number[]; process: { id: string; container: string | null; commandLine: string | null } | null };
+export type TopologyNode = { id: string; name: string; inside: boolean; kind: NodeKind; ordinal: number; address: string | null; service: string | null; instance: string | null; group: string | null; pids: number[]; process: { id: string; host: string; container: string | null; commandLine: string | null } | null };
 
 export type TopologyGroup = { id: string; name: string; kind: GroupKind; side: GroupSide; ordinal: number };
 
@@ -35,17 +65,41 @@ export type TopologyLine = { id: string; client: string; server: string; port: n
 
 export type Seen = { host: string; secondsAsked: number; secondsRecorded: number; gaps: ({ from: string; seconds: number; cause: string })[]; amounts: ({ name: string; value: number })[] };
 
-export type HealthAnswer = HealthBar;
+export type CatalogueAnswer = { metrics: ({ name: string; unit: string; sentence: string })[] };
 
-export type HealthAsked = Record<string, never>;
+export type CatalogueAsked = Record<string, never>;
 
-export const Health: Question<HealthAnswer, HealthAsked> = { name: "Health", text: "query Health { ...HealthBar } fragment HealthBar on Query { agents { host version lastSeen skewMs probes { metric rung hook whyNot } } server { version spooled spooledBytes setAside trouble } }" };
+export const Catalogue: Question<CatalogueAnswer, CatalogueAsked> = { name: "Catalogue", text: "query Catalogue { metrics { name unit sentence } }" };
 
-export type TasksAnswer = { tasks: TaskRow[] };
+export type FindAnswer = HealthBar & { services: ServiceRow[]; needsLook: { lines: number; looks: ({ edge: string; client: string; server: string; label: string; instance: string; instanceName: string; state: State; reasons: string[]; since: string | null; rate: number | null; p99Ns: number | null })[] }; instances?: InstanceRow[]; search?: ({ kind: FoundKind; id: string; name: string; instance: string | null; service: string | null; lastSeen: string })[] };
 
-export type TasksAsked = { instance?: string | null; limit: number };
+export type FindAsked = { window: WindowInput; service: string; open: boolean; text: string; searching: boolean };
 
-export const Tasks: Question<TasksAnswer, TasksAsked> = { name: "Tasks", text: "query Tasks($instance: ID, $limit: Int!) { tasks(instance: $instance, limit: $limit) { ...TaskRow } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } }" };
+export const Find: Question<FindAnswer, FindAsked> = { name: "Find", text: "query Find($window: WindowInput!, $service: ID!, $open: Boolean!, $text: String!, $searching: Boolean!) { ...HealthBar services { ...ServiceRow } needsLook(window: $window) { lines looks { edge client server label instance instanceName state reasons since rate p99Ns } } instances(service: $service) @include(if: $open) { ...InstanceRow } search(text: $text) @include(if: $searching) { kind id name instance service lastSeen } } fragment HealthBar on Query { me { name role } agents { host version lastSeen skewMs probes { metric rung hook whyNot } } server { version spooled spooledBytes setAside trouble } } fragment ServiceRow on Service { id name layers instances processes lastSeen health { ...HealthNow } } fragment HealthNow on Health { state reasons rate bytesRate p99Ns since lines } fragment InstanceRow on Instance { id name host layers processes lastSeen health { ...HealthNow } task { id state endsAt owner } }" };
+
+export type InstanceViewAnswer = HealthBar & { topology: WholeTopology; processes?: ProcessDetail[]; listeners?: Listening[]; timeline?: OnAxis };
+
+export type InstanceViewAsked = { instance: string; window: WindowInput; axis: WindowInput; processes: boolean; timeline: boolean };
+
+export const InstanceView: Question<InstanceViewAnswer, InstanceViewAsked> = { name: "InstanceView", text: "query InstanceView($instance: ID!, $window: WindowInput!, $axis: WindowInput!, $processes: Boolean!, $timeline: Boolean!) { ...HealthBar topology(instance: $instance, window: $window) { ...WholeTopology } processes(instance: $instance, window: $window) @include(if: $processes) { ...ProcessDetail } listeners(window: $window) @include(if: $processes) { ...Listening } timeline(instance: $instance, window: $axis) @include(if: $timeline) { ...OnAxis } } fragment HealthBar on Query { me { name role } agents { host version lastSeen skewMs probes { metric rung hook whyNot } } server { version spooled spooledBytes setAside trouble } } fragment WholeTopology on Topology { instance { ...Place } window { from to seconds } step nodes { ...TopologyNode } groups { ...TopologyGroup } edges { ...TopologyLine } completeness { ...Seen } agentSilentSeconds places { inside } } fragment Place on Instance { id name host layers processes service { id name layers } task { ...TaskRow } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } } fragment TopologyNode on Node { id name inside kind ordinal address service instance group pids process { id host container commandLine } } fragment TopologyGroup on Group { id name kind side ordinal } fragment TopologyLine on TopologyEdge { id client server port transport protocol security securitySource label state reasons brief since rate bytesRate p99Ns retransmitShare connections { opened closed active failed { reason count } } seenShare clientSeen serverSeen overflow lastTraffic metrics { side metric count bytes rate averageNs p99Ns whyNot } } fragment Seen on Completeness { host secondsAsked secondsRecorded gaps { from seconds cause } amounts { name value } } fragment ProcessDetail on Process { id name service layer detectType host pids container cgroup executable commandLine started labels { name value } firstSeen lastSeen tlsVisibility } fragment Listening on Listener { process { id } address queue limit overflows synacksRetransmitted } fragment OnAxis on Timeline { window { from to seconds } step at rate failed seen }" };
+
+export type ReportAnswer = { edges: { edges: LineDetail[] }; metrics: ({ name: string; unit: string; sentence: string })[]; agents: ({ host: string; version: string; lastSeen: string; skewMs: number; probes: ({ metric: string; rung: string | null; hook: string | null; whyNot: string | null })[] })[] };
+
+export type ReportAsked = { window: WindowInput };
+
+export const Report: Question<ReportAnswer, ReportAsked> = { name: "Report", text: "query Report($window: WindowInput!) { edges(window: $window, limit: 2000) { edges { ...LineDetail } } metrics { name unit sentence } agents { host version lastSeen skewMs probes { metric rung hook whyNot } } } fragment LineDetail on Edge { id client { ...LineEnd } server { ...LineEnd } transport protocol security label tls { sni alpn } connections { opened closed active failed { reason count } } clientSide { ...LineSide } serverSide { ...LineSide } } fragment LineEnd on End { id process service instance container pids address listen } fragment LineSide on Side { metrics { metric count bytes rate bytesRate timeNs callNs queueNs timed averageNs percentiles reasons { reason count } whyNot } tcp { name unit value } }" };
+
+export type TasksAnswer = HealthBar & { tasks: TaskRow[] };
+
+export type TasksAsked = Record<string, never>;
+
+export const Tasks: Question<TasksAnswer, TasksAsked> = { name: "Tasks", text: "query Tasks { ...HealthBar tasks(limit: 200) { ...TaskRow } } fragment HealthBar on Query { me { name role } agents { host version lastSeen skewMs probes { metric rung hook whyNot } } server { version spooled spooledBytes setAside trouble } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } }" };
+
+export type ProfilingAnswer = HealthBar & { instance: Place & { health: HealthNow } | null; tasks: TaskRow[] };
+
+export type ProfilingAsked = { instance: string };
+
+export const Profiling: Question<ProfilingAnswer, ProfilingAsked> = { name: "Profiling", text: "query Profiling($instance: ID!) { ...HealthBar instance(id: $instance) { ...Place health { ...HealthNow } } tasks(instance: $instance, limit: 100) { ...TaskRow } } fragment HealthBar on Query { me { name role } agents { host version lastSeen skewMs probes { metric rung hook whyNot } } server { version spooled spooledBytes setAside trouble } } fragment Place on Instance { id name host layers processes service { id name layers } task { ...TaskRow } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } } fragment HealthNow on Health { state reasons rate bytesRate p99Ns since lines }" };
 
 export type CreateTaskAnswer = { createTask: TaskRow };
 
@@ -64,9 +118,3 @@ export type StopTaskAnswer = { stopTask: TaskRow };
 export type StopTaskAsked = { id: string };
 
 export const StopTask: Question<StopTaskAnswer, StopTaskAsked> = { name: "StopTask", text: "mutation StopTask($id: ID!) { stopTask(id: $id) { ...TaskRow } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } }" };
-
-export type TopologyAnswer = { topology: WholeTopology };
-
-export type TopologyAsked = { instance: string; window: WindowInput };
-
-export const Topology: Question<TopologyAnswer, TopologyAsked> = { name: "Topology", text: "query Topology($instance: ID!, $window: WindowInput!) { topology(instance: $instance, window: $window) { ...WholeTopology } } fragment WholeTopology on Topology { instance { ...Place } window { from to seconds } step nodes { ...TopologyNode } groups { ...TopologyGroup } edges { ...TopologyLine } completeness { ...Seen } agentSilentSeconds places { inside } } fragment Place on Instance { id name host layers processes service { id name layers } task { ...TaskRow } } fragment TaskRow on Task { id instance service instanceName owner state createdAt tracedAt endsAt endedAt stoppedBy durationSeconds rules { path minDurationMs status4xx status5xx } processes notTraced { process why } hosts events { at kind who detail } } fragment TopologyNode on Node { id name inside kind ordinal address service instance group pids process { id container commandLine } } fragment TopologyGroup on Group { id name kind side ordinal } fragment TopologyLine on TopologyEdge { id client server port transport protocol security securitySource label state reasons brief since rate bytesRate p99Ns retransmitShare connections { opened closed active failed { reason count } } seenShare clientSeen serverSeen overflow lastTraffic metrics { side metric count bytes rate averageNs p99Ns whyNot } } fragment Seen on Completeness { host secondsAsked secondsRecorded gaps { from seconds cause } amounts { name value } }" };

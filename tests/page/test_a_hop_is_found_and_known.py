@@ -1,0 +1,67 @@
+"""From the address of the page to the line that matters: does each step work, and is each thing called as it reads?"""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from .conftest import BUYER, SCRIPT, SHOP, Site
+
+
+def test_services_are_found_by_layer(page: Page, site: Site) -> None:
+    page.goto(site.address)
+    mesh, kubernetes = (page.get_by_role("region", name=name) for name in ("Service Mesh", "Kubernetes"))
+    mesh.get_by_role("tab", name="Data Plane").click()
+    expect(mesh.get_by_role("link", name="shop", exact=True)).to_be_visible()
+    expect(kubernetes.get_by_role("link", name="buyer", exact=True)).to_be_visible()
+    expect(mesh.get_by_role("link", name="buyer", exact=True)).to_have_count(0)
+    mesh.get_by_role("tab", name="Services").click()
+    expect(mesh.get_by_role("link", name="shop", exact=True)).to_have_count(0)
+
+
+def test_a_service_opens_on_its_pods(page: Page, site: Site) -> None:
+    page.goto(site.address)
+    mesh = page.get_by_role("region", name="Service Mesh")
+    mesh.get_by_role("link", name="shop", exact=True).click()
+    expect(mesh.get_by_role("link", name=SHOP, exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("/s/mesh-dp/"))
+    page.reload()
+    mesh.get_by_role("link", name=SHOP, exact=True).click()
+    expect(page).to_have_url(re.compile(r"/i/[^/]+/topology$"))
+    expect(page.get_by_role("navigation", name="Where")).to_contain_text(SHOP)
+
+
+def test_what_fails_needs_a_look(page: Page, site: Site) -> None:
+    page.goto(site.address)
+    needs = page.get_by_role("region", name="Needs a look")
+    line = needs.get_by_role("link", name=re.compile("^buyer to 127.0.0.1"))
+    expect(needs.get_by_role("img", name="failing")).to_be_visible(timeout=40_000)
+    expect(needs).to_contain_text("refused")
+    line.click()
+    expect(page).to_have_url(re.compile(r"/topology\?line=[0-9a-f]{16}"))
+    expect(page.get_by_role("complementary", name=re.compile("^buyer to 127.0.0.1.*, TCP"))).to_contain_text("refused")
+
+
+def test_the_topology_has_the_known_processes_and_lines(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/i/{SHOP}/topology?w=live-1m")
+    whole = page.get_by_role("group", name=re.compile(f"^Process topology of {SHOP}, 2 inside"))
+    for name in ("shop, inside", f"{SCRIPT}, inside"):
+        expect(whole.get_by_role("button", name=name, exact=True)).to_be_visible()
+    for name in (f"{SCRIPT} to shop, HTTP", "buyer to shop, HTTP"):
+        expect(whole.get_by_role("button", name=name, exact=True)).to_have_count(1)
+    assert page.evaluate("document.scripts.length") == 1
+
+
+def test_search_finds_pods_processes_and_addresses(page: Page, site: Site) -> None:
+    page.goto(site.address)
+    page.keyboard.press("/")
+    page.keyboard.type("buy")
+    found = page.get_by_role("region", name="Found")
+    expect(found.get_by_role("link", name=BUYER, exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"\?q=buy$"))
+    page.get_by_role("searchbox").fill("no such thing <b>")
+    expect(page.get_by_role("status").filter(has_text="Nothing is called “no such thing <b>”.")).to_be_visible()
+    page.get_by_role("searchbox").fill(SCRIPT)
+    found.get_by_role("link", name=SCRIPT, exact=True).first.click()
+    expect(page.get_by_role("complementary", name=f"process {SCRIPT}")).to_be_visible()

@@ -1,0 +1,52 @@
+/* What the view of an instance asks, from its address: one question a second. */
+import { signal } from "@preact/signals";
+import type { InstanceViewAsked, OnAxis } from "../generated/questions";
+import { path, query, set } from "../frame/address";
+import { serverNow } from "../frame/health";
+import { LIVE, type Span, type Window, asked, at, read, written } from "../frame/window";
+import { around } from "../axis/ticks";
+
+/** The axis changes slowly: it is asked for with every fifth question, and when its part of time changed. */
+const EVERY = 5;
+let since = EVERY;
+let last = "";
+export const timeline = signal<OnAxis | null>(null);
+
+export function windowOf(): Window {
+  return read(query.value.w ?? null) ?? LIVE;
+}
+
+export function setWindow(window: Window, replace: boolean): void {
+  set({ w: written(window) }, replace);
+}
+
+/** Which process is open: a panel of the topology, or a page of its own. */
+export function openProcess(): string | null {
+  if (path.value[2] === "processes") return path.value[3] ?? null;
+  return query.value.process ?? null;
+}
+
+export function axisOf(window: Window, span: Span): Span {
+  return around(window, span, serverNow());
+}
+
+/** Whether this question asks for the axis, too. */
+export function axisDue(key: string): boolean {
+  const due = since >= EVERY || key !== last;
+  since = due ? 1 : since + 1;
+  last = key;
+  return due;
+}
+
+export function variables(instance: string): InstanceViewAsked {
+  const window = windowOf();
+  const span = at(window, serverNow());
+  const key = `${instance} ${written(window)}`;
+  return {
+    instance,
+    window: asked(span),
+    axis: asked(axisOf(window, span)),
+    processes: path.value[2] === "processes" || openProcess() !== null,
+    timeline: axisDue(key),
+  };
+}
