@@ -52,6 +52,9 @@ class AgentSettings:
         default="host", metadata=_says("Who belongs to which service: from the host's cgroups, or a file.")
     )
     discovery_file: Path | None = field(default=None, metadata=_says("The JSON file of discovery = file."))
+    log: Literal["text", "json"] = field(
+        default="text", metadata=_says("What it says of itself, on stderr: lines for people, or JSON objects.")
+    )
     queue_seconds: int = field(default=600, metadata=_says("Seconds of reports kept while the server is away."))
     queue_bytes: int = field(default=32_000_000, metadata=_says("Bytes of reports kept while the server is away."))
 
@@ -70,6 +73,9 @@ class ServerSettings:
     retention_days_minutes: int = field(default=7, metadata=_says("Days that rows of a minute are kept."))
     retention_days_hours: int = field(
         default=180, metadata=_says("Days that rows of an hour, and the names of things, are kept.")
+    )
+    metrics_edges: int = field(
+        default=100, metadata=_says("Edges with numbers of their own in /metrics; the others are summed.")
     )
     tls_cert: Path | None = field(
         default=None, metadata=_says("The server's certificate with its chain, PEM: then both ports speak only TLS.")
@@ -90,6 +96,9 @@ class ServerSettings:
     )
     insecure: bool = field(
         default=False, metadata=_says("Let everybody in on other than loopback addresses, also without any token.")
+    )
+    log: Literal["text", "json"] = field(
+        default="text", metadata=_says("What it says of itself, on stderr: lines for people, or JSON objects.")
     )
     user: str | None = field(default="nobody", metadata=_says("The user to become when started as root, or none."))
 

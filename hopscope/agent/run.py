@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hopscope import logs
 from hopscope.agent.local import LocalSocket, listening
 from hopscope.agent.watch import Watch
 from hopscope.settings import AgentSettings
@@ -20,12 +20,15 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 def run(settings: AgentSettings) -> None:
     """Watches this host until SIGINT or SIGTERM. Raises AgentError when it cannot."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.start(settings.log, "agent")
     signals = _signals()
     threading.excepthook = _end_with_thread
     with listening(settings.socket) as listener, Watch(settings) as watch:
         local = LocalSocket(watch, listener)
-        log.info("watching; top and profile ask at %s; reports go to %s", settings.socket, settings.server or "nobody")
+        log.info(
+            "watching; top and profile ask at %s; reports go to %s", settings.socket, settings.server or "nobody",
+            extra={"fields": {"socket": settings.socket, "server": settings.server, "mode": settings.mode}},
+        )  # fmt: skip
         try:
             with reporting(watch, settings):
                 ended = os.read(signals, 1)[0]

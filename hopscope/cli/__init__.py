@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from hopscope import logs
+
 EXTRAS = {
     "numpy": "agent",
     "google": "agent",
@@ -18,6 +20,7 @@ EXTRAS = {
     "graphql": "server",
     "httpx": "server",
     "starlette": "server",
+    "prometheus_client": "server",
     "pyarrow": "all",
     "pandas": "all",
     "cryptography": "demo",
@@ -86,5 +89,7 @@ def _explained(error: Exception) -> tuple[str, int]:
 
 
 def _say(what: str, code: int) -> int:
-    print(f"hopscope: {' '.join(what.split())}", file=sys.stderr)
+    line = " ".join(what.split())
+    if not logs.last_words(line):
+        print(f"hopscope: {line}", file=sys.stderr)
     return code or 1

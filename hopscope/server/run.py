@@ -15,12 +15,14 @@ from pathlib import Path
 
 import uvicorn
 
+from hopscope import logs
 from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
 from hopscope.server.access.tls import Certificates
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.app import Web
 from hopscope.server.query.concerns import concerns
+from hopscope.server.query.exposition import Exposition, Own, Stored
 from hopscope.server.query.reader import Reader
 from hopscope.server.receivers.collector import Collector
 from hopscope.server.spool import Spool
@@ -52,14 +54,18 @@ _RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0
 
 def serve(settings: ServerSettings) -> None:
     """Runs until SIGTERM or SIGINT. Raises ServerError when it cannot start."""
-    logging.basicConfig(format="hopscope server: %(levelname)s: %(message)s", level=logging.INFO)
+    logs.start(settings.log, "server")
     # Who talks to whom is nobody else's business.
     os.umask(0o077)
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
     with running(settings) as server:
-        print(f"hopscope server: agents on {server.grpc}, API on {server.url}/graphql", flush=True)
+        where = f"agents on {server.grpc}, API on {server.url}/graphql"
+        if settings.log == "json":
+            log.info("%s", where, extra={"fields": {"grpc": server.grpc, "http": server.url}})
+        else:
+            print(f"hopscope server: {where}", flush=True)
         end.wait()
 
 
@@ -97,7 +103,10 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_retrying(ingest))
         reader = Reader(store, retention)
-        web = Web(concerns(reader, spool, ingest, tasks), lambda: _ready(reader, ingest), doors)
+        parts = Own(spool, ingest, doors), Stored(reader, tasks, settings.metrics_edges)
+        web = Web(
+            concerns(reader, spool, ingest, tasks), Exposition(parts, ingest), lambda: _ready(reader, ingest), doors
+        )
         stack.enter_context(_answering(web, listening, doors.certificates))
         where = "{}:{}".format(*listening.getsockname()[:2])
         yield Running(f"{hosts['grpc'][0]}:{collector.port}", where, "https" if doors.certificates.http else "http")
@@ -179,6 +188,7 @@ def _answering(web: Web, listening: socket.socket, certificates: Certificates) -
         lifespan="off",
         # Whom a request comes from is the address of who connected, whatever a header says.
         proxy_headers=False,
+        log_config=None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

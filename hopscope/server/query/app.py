@@ -1,4 +1,4 @@
-"""The HTTP side: `/graphql`, `/healthz`, `/readyz`, and the page at all other addresses."""
+"""The HTTP side: `/graphql`, `/metrics`, `/healthz`, `/readyz`, and the page at all other addresses."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hopscope.server.access.web import Admission
 from hopscope.server.query import page
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.execution import Execution
+from hopscope.server.query.exposition import Exposition
 from hopscope.server.storage.store import StoreError
 
 AT_ONCE, SECONDS, BODY = 4, 20.0, 65536
@@ -28,12 +29,16 @@ _JSON = "application/json"
 class Web:
     """The ASGI application. `ready` raises StoreError when nothing can be answered or taken."""
 
-    def __init__(self, concerns: Sequence[Concern], ready: Callable[[], None], doors: Doors) -> None:
+    def __init__(
+        self, concerns: Sequence[Concern], exposition: Exposition, ready: Callable[[], None], doors: Doors
+    ) -> None:
+        self._exposition = exposition
         self._execution = Execution(concerns)
         self._ready = ready
         self._at_once: CapacityLimiter | None = None
+        self._scrape: CapacityLimiter | None = None
         # All that tells something of the watched hosts.
-        locked = [Route("/graphql", self._graphql, methods=["POST"])]
+        locked = [Route("/graphql", self._graphql, methods=["POST"]), Route("/metrics", self._metrics)]
         self.application = Starlette(
             routes=[*locked, Route("/healthz", _healthy), Route("/readyz", self._readiness), *page.routes()],
             middleware=[
@@ -64,6 +69,20 @@ class Web:
         except TimeoutError:
             return _refused(f"no answer within {SECONDS:g} seconds; a shorter window", 200)
         return Response(answer.body, 200 if answer.valid else 400, media_type=_JSON)
+
+    async def _metrics(self, request: Request) -> Response:
+        # One scrape at a time: those that come meanwhile wait, and nobody loads the store by scraping often.
+        if self._scrape is None:
+            self._scrape = CapacityLimiter(1)
+        try:
+            with fail_after(SECONDS):
+                text, kind = await to_thread.run_sync(
+                    self._exposition.page, request.headers.get("accept", ""), limiter=self._scrape,
+                    abandon_on_cancel=True,
+                )  # fmt: skip
+        except TimeoutError:
+            return PlainTextResponse(f"no answer within {SECONDS:g} seconds\n", 503)
+        return Response(text, media_type=kind)
 
     async def _readiness(self, _: Request) -> Response:
         try:
