@@ -193,6 +193,14 @@ def lines(rows: Iterable[Row]) -> dict[int, Line]:
     return found
 
 
+def whole_line(held: Mapping[int, Line], halves: tuple[int, int]) -> Line | None:
+    """A line by the ids of its client's and its server's half, which may be the same; None: neither was seen."""
+    client, server = (held.get(half) for half in halves)
+    if client is None or server is None or halves[0] == halves[1]:
+        return client or server
+    return client.joined(server)
+
+
 @dataclass(slots=True)
 class Health:
     """The worst of some lines, and their sums. `seconds`: that were recorded."""

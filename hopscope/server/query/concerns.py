@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.agents import Agents
+from hopscope.server.query.compare import Compare
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.edges import Edges
@@ -39,6 +40,7 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
         Search(reader),
         Topology(reader, lines, entities),
         Looks(reader, lines),
+        Compare(reader, lines),
         Timeline(reader, entities),
         Mesh(reader),
         Me(),

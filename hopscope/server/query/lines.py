@@ -36,6 +36,18 @@ class Lines:
         )
         return lines(rows)
 
+    def parts(self, cut: Cut, size: int, count: int, ids: Iterable[int]) -> tuple[dict[int, Line], ...]:
+        """The same in `count` parts of the window, each of `size` seconds."""
+        found: list[list[Row]] = [[] for _ in range(count)]
+        for row in self._reader.store.query(
+            f"SELECT intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part, line, side, {_SUMS}"
+            f" FROM {cut.rows('metric', f'metric IN ({_METRICS}) AND line IN {{ids:Array(UInt64)}}')}"
+            " GROUP BY part, line, side",
+            ids=list(ids),
+        ):
+            found[row["part"]].append(row)
+        return tuple(lines(rows) for rows in found)
+
     def ends(self, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The processes at the ends of lines, 0 where it is not known, whichever host knows them."""
         found: dict[int, tuple[int, int]] = {}

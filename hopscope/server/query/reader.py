@@ -105,6 +105,17 @@ class Reader:
             for host, row in hosts.items()
         ]
 
+    def recorded(self, cut: Cut, size: int, count: int, hosts: Iterable[int]) -> tuple[float, ...]:
+        """The seconds of each part of a window that the one of some hosts that recorded most did."""
+        made = [0.0] * count
+        for row in self.store.query(
+            f"SELECT intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part, host, sum(seconds) AS recorded"
+            f" FROM {cut.rows('seen', 'host IN {hosts:Array(UInt64)}')} GROUP BY part, host",
+            hosts=sorted(hosts),
+        ):
+            made[row["part"]] = max(made[row["part"]], row["recorded"])
+        return tuple(made)
+
     def gaps(self, span: Span) -> dict[int, list[dict[str, Any]]]:
         """See `Gap` in the schema, by host, the latest first."""
         found = defaultdict(list)

@@ -10,7 +10,7 @@ from typing import Any
 from hopscope.edges.histogram import percentile
 from hopscope.edges.label import label
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.lines import Line, Verdict, histogram
+from hopscope.server.analysis.lines import Line, Verdict, histogram, whole_line
 from hopscope.server.analysis.topology import REST, Places, port_of
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.edges import host_of as measures
@@ -49,7 +49,7 @@ class Topology:
         places, ends, inside = known.places()
         halves = {line: known.whole(line) for line in ends}
         measured = self._lines.summed(cut, {half for pair in halves.values() for half in pair})
-        lines = {line: joined for line, pair in halves.items() if (joined := _joined(measured, pair)) is not None}
+        lines = {line: joined for line, pair in halves.items() if (joined := whole_line(measured, pair)) is not None}
         shown = sorted(lines, key=lambda line: (-(lines[line].bytes or 0), line))[:MOST_EDGES]
         completeness = self._reader.completeness(cut)
         answer = _Answer(self._reader, self._lines, known, cut, lines, halves, completeness)
@@ -97,13 +97,6 @@ _NOBODY = Caller("", "read")
 _NODE = ("id", "name", "inside", "kind", "ordinal", "address", "service", "instance", "group")
 
 
-def _joined(measured: Mapping[int, Line], pair: tuple[int, int]) -> Line | None:
-    client, server = (measured.get(half) for half in pair)
-    if client is None or server is None or pair[0] == pair[1]:
-        return client or server
-    return client.joined(server)
-
-
 def _groups(places: Places, present: set[str]) -> list[dict[str, Any]]:
     return [
         {"id": it.id, "name": it.name, "kind": it.kind, "side": it.side, "ordinal": it.ordinal}
@@ -145,6 +138,7 @@ class _Answer:
             "id": f"{line:016x}",
             "client": client,
             "server": server,
+            "address": latest["server_address"],
             "port": port_of(latest["server_address"]),
             "transport": latest["transport"],
             "protocol": learned["protocol"],
