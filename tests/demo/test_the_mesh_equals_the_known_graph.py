@@ -174,6 +174,26 @@ def _time_adds_up(seen: Seen) -> None:
         assert all(parts[name] > 0 for name in ("client_proxy", "network", "server_proxy", "app"))
 
 
+TOPOLOGY = """
+query($instance: ID!, $window: WindowInput!) { topology(instance: $instance, window: $window) {
+  nodes { id name inside instance } edges { client server protocol security securitySource label } } }
+"""
+
+
+def test_a_process_line_says_what_the_access_log_knows(paused: None) -> None:
+    seen = during(("send", "20"))
+    found = ask(TOPOLOGY, instance="productpage-v1", window=seen.window)["topology"]
+    names = {node["id"]: (node["instance"], node["name"]) for node in found["nodes"]}
+    words = {
+        (names[edge["client"]], names[edge["server"]]): (edge["label"], edge["security"], edge["securitySource"])
+        for edge in found["edges"]
+    }
+    inside, details = ("productpage-v1", "envoy"), ("details-v1", "envoy")
+    assert words[("istio-ingressgateway", "envoy"), inside] == ("HTTPS", "mtls", "access log")
+    assert words[inside, details] == ("HTTPS", "mtls", "access log")
+    assert words[inside, ("productpage-v1", "productpage")] == ("HTTP", "none", "wire")
+
+
 def faulty(fault: str, pages: int) -> Seen:
     """What the mesh says of some pages while details has a fault."""
     try:

@@ -10,9 +10,9 @@ from typing import Any
 from graphql import GraphQLError
 
 from hopscope.edges.histogram import percentile
-from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME
 from hopscope.server.access.identity import Caller
+from hopscope.server.analysis.words import Logged, words
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.figures import by_metric, number, side
 from hopscope.server.query.neighbours import named, neighbours
@@ -87,7 +87,7 @@ class Edges:
             rows[row["line"]][row["side"]].append(row)
         processes = self._reader.processes(things, ("client_process", "server_process"))
         seconds = {row["id"]: row["seconds_recorded"] for row in completeness}
-        probes = self._reader.probes()
+        probes, logged = self._reader.probes(), self._reader.logged(things, cut.span)
         made = []
         for line, (client, server) in whole.items():
             if line in things:
@@ -98,7 +98,7 @@ class Edges:
                     1: rows[client][1],
                     2: rows[server][2],
                 }
-                made.append({**edge_of(held, sides, processes, seconds, probes), "id": f"{line:016x}"})
+                made.append({**edge_of(held, sides, processes, seconds, probes, logged), "id": f"{line:016x}"})
         return made
 
 
@@ -145,14 +145,14 @@ def end_of(thing: Row, name: str, processes: Mapping[int, Row]) -> dict[str, Any
 
 def edge_of(
     things: list[Row], rows: Mapping[int, list[Row]], processes: Mapping[int, Row], seconds: Mapping[int, float],
-    probes: Mapping[int, Row],
+    probes: Mapping[int, Row], logged: Logged,
 ) -> dict[str, Any]:  # fmt: skip
     latest = things[0]
     ends = {}
     for name in ("client", "server"):
         witness = next((thing for thing in things if thing[f"{name}_process"]), latest)
         ends[name] = end_of(witness, name, processes)
-    learned = next((thing for thing in things if thing["protocol"] != "unknown"), latest)
+    spoken = words(things, logged)
     own = by_metric(rows.get(0, ()))
     counts = {name: number(BY_NAME[name], own.get(BY_NAME[name].number, {})) for name in ("opened", "closed", "active")}
     failed = own.get(BY_NAME["failed"].number, {})
@@ -165,8 +165,8 @@ def edge_of(
     return {
         "id": f"{latest['id']:016x}",
         **ends,
-        **{name: learned[name] for name in ("transport", "protocol", "security")},
-        "label": label(learned["transport"], learned["protocol"], learned["security"]),
+        **{name: getattr(spoken, name) for name in ("transport", "protocol", "security", "label")},
+        "security_source": spoken.source,
         "tls": {"sni": latest["sni"], "alpn": latest["alpn"]} if latest["sni"] or latest["alpn"] else None,
         "own": bool(latest["own"]),
         "connections": {

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hopscope.edges.histogram import percentile
-from hopscope.edges.label import label
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.lines import WORST_FIRST, Line, Verdict, histogram
+from hopscope.server.analysis.words import Logged, words
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import Neighbours, named
 from hopscope.server.query.projection import Fields
@@ -45,8 +45,9 @@ class Looks:
         shown = [number for number in some if number in known.things and not self._told(known, number, set(some))]
         since = self._lines.since({number: verdicts[number].name for number in shown[:limit]}, cut.span.end)
         seconds = max((row["seconds_recorded"] for row in self._reader.completeness(cut)), default=0.0)
+        logged = self._reader.logged({number: known.things[number] for number in shown[:limit]}, cut.span)
         looks = [
-            _look(known, number, lines[number], verdicts[number], since.get(number), seconds)
+            _look(known, number, lines[number], verdicts[number], since.get(number), seconds, logged)
             for number in shown[:limit]
         ]
         looks.sort(key=lambda it: (WORST_FIRST.index(it["state"]), it["since"] or "9"))
@@ -58,19 +59,18 @@ class Looks:
 
 
 def _look(
-    known: Neighbours, number: int, line: Line, verdict: Verdict, since: str | None, seconds: float
+    known: Neighbours, number: int, line: Line, verdict: Verdict, since: str | None, seconds: float, logged: Logged
 ) -> dict[str, Any]:
     row = known.things[number][0]
     ends = {end: known.end_of(number, end) for end in ("client", "server")}
     owner = next((known.names[process] for process in ends.values() if process in known.names), None)
-    learned = next((it for it in known.things[number] if it["protocol"] != "unknown"), row)
     return {
         "edge": f"{number:016x}",
         **{
             end: known.processes[process]["name"] if process in known.processes else row[f"{end}_address"]
             for end, process in ends.items()
         },
-        "label": label(learned["transport"], learned["protocol"], learned["security"]),
+        "label": words(known.things[number], logged).label,
         "instance": owner.id if owner else "",
         "instance_name": owner.instance if owner else "",
         "state": verdict.name,

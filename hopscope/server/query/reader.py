@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hopscope.server.analysis.entities import Name, name_of
+from hopscope.server.analysis.words import Logged, open_pairs
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
 
-MOST_GAPS = 100
+MOST_GAPS, MOST_LOGGED = 100, 1000
+_TOLD_SECONDS = 2 * 3600
+"""Halves of access logs are told of once an hour."""
 MERGED = (
     "sum(count) AS count, sum(bytes) AS bytes, sum(total) AS total, min(least) AS least, max(most) AS most, "
     "max(last) AS last, sumMap(histogram) AS histogram"
@@ -80,6 +83,19 @@ class Reader:
     def probes(self) -> dict[int, Row]:
         """What measures each metric, by host."""
         return {row["id"]: json.loads(row["probes"]) for row in self.agents()}
+
+    def logged(self, things: Mapping[int, list[Row]], span: Span) -> Logged:
+        """What the access logs of servers say of the lines of edges of which the wire does not show all."""
+        pairs = sorted(open_pairs(row for rows in things.values() for row in rows))[:MOST_LOGGED]
+        if not pairs:
+            return Logged({}, {})
+        rows = self.store.query(
+            "SELECT client, server, protocol, security FROM mesh_half FINAL"
+            " WHERE side = 'server' AND last >= toDateTime({told:UInt32}) AND concat(client, ' ', server)"
+            " IN splitByChar(',', {pairs:String}) ORDER BY last DESC, protocol",
+            told=max(0, span.start - _TOLD_SECONDS), pairs=",".join(f"{client} {server}" for client, server in pairs),
+        )  # fmt: skip
+        return Logged.of(rows)
 
     def completeness(self, cut: Cut) -> list[dict[str, Any]]:
         """See `Completeness` in the schema; `id`: of the host."""

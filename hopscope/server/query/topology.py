@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from hopscope.edges.histogram import percentile
-from hopscope.edges.label import label
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.lines import Line, Verdict, histogram, whole_line
 from hopscope.server.analysis.topology import REST, Places, port_of
+from hopscope.server.analysis.words import words
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.edges import host_of as measures
 from hopscope.server.query.entities import Entities, process
@@ -123,28 +123,23 @@ class _Answer:
         self._since = cache(lambda: lines.since(bad, cut.span.end))
         self._rows = cache(lambda: self._by_side(reader.rows([h for p in halves.values() for h in p], cut)))
         self._probes = cache(reader.probes)
+        self._logged = reader.logged(known.things, cut.span)
 
     def edge(self, line: int, client: str, server: str) -> dict[str, Any]:
         """See `TopologyEdge` in the schema."""
         measured, verdict = self._measured[line], self._verdicts[line]
         things = [row for half in self._halves[line] for row in self._known.things[half]]
-        learned = next((row for row in things if row["protocol"] != "unknown"), things[0])
-        secured = next((row for row in things if row["security"] != "unknown"), things[0])
-        latest = things[0]
+        spoken, latest = words(things, self._logged), things[0]
         seconds = self._seconds_of(line)
         held = measured.connections()
-        security = secured["security"]
         return {
             "id": f"{line:016x}",
             "client": client,
             "server": server,
             "address": latest["server_address"],
             "port": port_of(latest["server_address"]),
-            "transport": latest["transport"],
-            "protocol": learned["protocol"],
-            "security": security,
-            "security_source": "" if security == "unknown" else "wire",
-            "label": label(latest["transport"], learned["protocol"], security),
+            **{name: getattr(spoken, name) for name in ("transport", "protocol", "security", "label")},
+            "security_source": spoken.source,
             "tls": {"sni": latest["sni"], "alpn": latest["alpn"]} if latest["sni"] or latest["alpn"] else None,
             **_verdict(verdict),
             "rate": measured.writes / seconds if measured.writes is not None and seconds else None,

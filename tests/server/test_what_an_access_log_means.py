@@ -1,4 +1,4 @@
-"""Do the pieces of a request's time add up to the whole, whatever the proxy noted, and do columns follow the calls?"""
+"""Do the pieces of a request's time add up, do columns follow the calls, and is a line called what it is?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hopscope.edges.state import of_requests
 from hopscope.server.analysis.mesh_entries import PARTS, UNKNOWN, answer, failed, flags, read_answer, times
 from hopscope.server.analysis.mesh_layers import layers
+from hopscope.server.analysis.words import Logged, words
 from hopscope.wire.envoy.v3 import accesslog_pb2 as envoy
 from tests.server.access_logs import address, duration
 
@@ -97,3 +98,26 @@ def test_a_state_names_the_causes() -> None:
         "1 of 100 requests takes 2.0 s or longer",
     )  # fmt: skip
     assert of_requests(100_000, 3, {"500": 3}, 0, 1e6).name == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("wire", "log", "said"),
+    [
+        (("unknown", "tls"), ("http", "mtls"), ("http", "mtls", "access log")),
+        (("unknown", "tls"), ("tcp", "mtls"), ("unknown", "mtls", "access log")),
+        (("unknown", "tls"), None, ("unknown", "tls", "wire")),
+        (("unknown", "tls"), ("http", "none"), ("unknown", "tls", "wire")),
+        (("unknown", "unknown"), ("grpc", "none"), ("grpc", "none", "access log")),
+        (("http2", "none"), ("grpc", "mtls"), ("http2", "none", "wire")),
+        (("unknown", "unknown"), None, ("unknown", "unknown", "")),
+    ],
+)
+def test_the_wire_is_believed_and_the_log_adds_what_it_hides(
+    wire: tuple[str, str], log: tuple[str, str] | None, said: tuple[str, str, str]
+) -> None:
+    ends = {"client_address": "10.0.0.1", "server_address": "10.0.0.2:80", "transport": "tcp"}
+    row = {**ends, "protocol": wire[0], "security": wire[1]}
+    half = {"client": "10.0.0.1", "server": "10.0.0.2:80"}
+    logged = Logged.of([{**half, "protocol": log[0], "security": log[1]}] if log else [])
+    found = words([row], logged)
+    assert (found.protocol, found.security, found.source) == said
