@@ -48,19 +48,25 @@ class Filter:
         assert isinstance(self._object.bss, Variables)
         self._object.bss.set(name, int(on))
 
-    def want_cgroups(self, wanted: Mapping[int, bool]) -> bool:
+    def want_cgroups(self, wanted: Mapping[int, bool]) -> tuple[bool, set[int]]:
         """Whether the processes in these cgroups are traced, by number; of another one the nearest above decides.
 
-        Returns whether anything changed.
+        Returns whether anything changed, and those for which there is no room.
         """
-        table, new = self._object.maps["cgroups"], {number: int(it) for number, it in wanted.items()}
-        for number in self._cgroups.keys() - new.keys():
+        table, before = self._object.maps["cgroups"], self._cgroups
+        self._cgroups, refused = {number: int(it) for number, it in wanted.items()}, set()
+        for number in before.keys() - self._cgroups.keys():
             table.delete(number.to_bytes(8, "little"))
-        for number, value in new.items():
-            if self._cgroups.get(number) != value:
-                table.update(number.to_bytes(8, "little"), value.to_bytes(4, "little"))
-        changed, self._cgroups = new != self._cgroups, new
-        return changed
+        for number, value in self._cgroups.items():
+            if before.get(number) != value:
+                try:
+                    table.update(number.to_bytes(8, "little"), value.to_bytes(4, "little"))
+                except LibbpfError:
+                    refused.add(number)
+        changed = before != self._cgroups
+        for number in refused:
+            del self._cgroups[number]
+        return changed, refused
 
     def marks(self) -> dict[int, int]:
         """The marked processes and why; their children are marked when they are born."""

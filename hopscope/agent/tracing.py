@@ -62,10 +62,11 @@ class Tracing:
         """What came, went and changed since the last time, as the recorder heard."""
         heard, self._processes.heard = self._processes.heard or set(), set()
         numbers = {self._processes.cgroup_number(tgid) for tgid in heard} - {None}
-        unknown = self._places != self._processes.places or not numbers <= self._known_cgroups
+        elsewhere = self._places != self._processes.places
+        unknown = elsewhere or not numbers <= self._known_cgroups
         changed = unknown and self._want_cgroups()
         if self._old_hierarchies or any(wish.by_process for wish in self._refused):
-            self._judge(heard)
+            self._judge({*heard, *self._survey.members} if elsewhere else heard)
         self._apply(prime=changed)
 
     def _want_cgroups(self) -> bool:
@@ -75,13 +76,18 @@ class Tracing:
         self._known_cgroups, self._places = frozenset(paths), self._processes.places
         host, place = self._processes.host, self._discovery.place
         wanted = {path: any(wish.takes_place(path, place(path), host) for wish in wishes) for path in paths.values()}
-        return self._filter.want_cgroups(
+        changed, refused = self._filter.want_cgroups(
             {
                 number: wanted[path]
                 for number, path in paths.items()
                 if wanted[path] != (path != "/" and wanted.get(path.rpartition("/")[0] or "/", False))
             }
         )
+        for path in (paths[number] for number in refused):
+            for wish in wishes:
+                if wish.takes_place(path, place(path), host):
+                    self._refuse(wish, f"cgroup {path}", "the cgroup table is full")
+        return changed
 
     def _judge(self, tgids: Iterable[int], new: Sequence[Wish] = ()) -> None:
         """Marks those that are wanted though no cgroup says so, and takes the marks of the others."""

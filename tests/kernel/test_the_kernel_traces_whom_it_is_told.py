@@ -104,6 +104,13 @@ def test_the_nearest_cgroup_that_is_known_decides(selecting: Kernel, table: Filt
         folder.parent.rmdir()
 
 
+def test_more_cgroups_than_there_is_room_for(table: Filter) -> None:
+    changed, refused = table.want_cgroups(dict.fromkeys(range(1000, 10_000), True))
+    assert changed
+    assert 0 < len(refused) <= 9000 - 8192
+    assert table.want_cgroups({}) == (True, set())
+
+
 def test_a_start_begins_with_empty_tables(selecting: Kernel, table: Filter) -> None:
     table.everything(True)
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]

@@ -43,7 +43,7 @@ class Agent:
         made: Cgroups,
         *arguments: str,
         host: str | None = None,
-        only: str | None = None,
+        only: str = "",
     ) -> None:
         places = {made.make(name): name for name in ("one", "two") if only in ("", name)}
         file = folder / "places.json"
@@ -54,9 +54,19 @@ class Agent:
         if host is not None:
             renamed = f'hostname {host} && exec "$@"'
             command = ["unshare", "--uts", "sh", "-c", renamed, "sh", *command]
+        self._command = command
+        self.start()
+
+    def start(self) -> None:
+        """Until it watches."""
         with self.log.open("w") as log:
-            self._process = subprocess.Popen(command, stderr=log)
+            self._process = subprocess.Popen(self._command, stderr=log)
         wait(lambda: "watching" in self.log.read_text(), 30)
+
+    def kill(self) -> None:
+        """As the kernel would, out of memory."""
+        self._process.kill()
+        self._process.wait()
 
     def hooks(self) -> int:
         """Programs that are on their hooks."""
@@ -65,6 +75,11 @@ class Agent:
             with contextlib.suppress(FileNotFoundError):
                 found += str(fd.readlink()) == "anon_inode:bpf_link"
         return found
+
+    def traces(self) -> bool:
+        """Whether a task has what it wants."""
+        now = status(self.socket)
+        return now is not None and any(task.since for task in now.tasks)
 
     def close(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -171,7 +186,7 @@ def test_a_look_sees_what_it_asks_for_and_reports_nothing(world: Callable[..., W
     it = world("--mode", "on-demand")
     start = now()
     create(it.server, instance="one", seconds=60)
-    wait(lambda: it.agent.hooks() > 0, 2)
+    wait(it.agent.traces, 2)
     asked = connect(it.agent.socket)
     assert asked is not None
     look = AgentWindow(asked, Selection(ports=frozenset((int(it.address.rpartition(":")[2]),))), "all", None)
@@ -198,6 +213,19 @@ def test_without_its_server_a_task_goes_on_until_its_end(world: Callable[..., Wo
     assert time.monotonic() - began == pytest.approx(8, abs=1)
     it.server.start()
     assert state_of(it.server, task["id"])["state"] == "FINISHED"
+
+
+def test_a_task_goes_on_with_a_new_agent(world: Callable[..., World]) -> None:
+    it = world("--mode", "on-demand")
+    start = now()
+    task = create(it.server, instance="one", seconds=60)
+    wait(lambda: it.agent.hooks() > 0, 2)
+    it.agent.kill()
+    it.agent.start()
+    wait(it.agent.traces, 3)
+    send(it.ends[0], 23)
+    wait(lambda: it.written(start) == [(it.ends[0].pid, 23, 23)], 5)
+    assert state_of(it.server, task["id"])["state"] == "RUNNING"
 
 
 def test_always_a_task_has_every_call_timed(world: Callable[..., World]) -> None:

@@ -178,6 +178,30 @@ def test_who_comes_is_traced_and_who_goes_is_not(watch: Watch, made: Cgroups, se
         assert not [edge for edge in edges_to(after, server.port) if edge.connections.closed]
 
 
+def test_a_cgroup_that_becomes_the_instances(watch: Watch, made: Cgroups, server: Server, tmp_path: Path) -> None:
+    made.make("one/inner")
+    watch.trace([TASK])
+    window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+    with endpoint(made, "one/inner") as beneath, endpoint(made, "two") as other:
+        for end in (beneath, other):
+            server.take(end)
+            send(end, 3)
+        picture = window.take()
+        assert sent(picture, beneath, server.port) == (3, 30, 1)
+        assert sent(picture, other, server.port) is None
+        settings(tmp_path / "places.json", {made.make("one"): "one", made.make("two"): "one"})
+        window.take()
+        window.take()
+        send(other, 5)
+        assert sent(window.take(), other, server.port) == (5, 50, 0)
+        settings(tmp_path / "places.json", {made.make("one"): "one", made.make("one/inner"): "two"})
+        window.close()
+        deadline = time.monotonic() + 4
+        while users(watch) & {beneath.pid, other.pid}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 def test_a_listener_of_before_counts_who_comes_in(watch: Watch, made: Cgroups) -> None:
     with endpoint(made, "one") as one:
         one.say("listen 127.0.0.1")
