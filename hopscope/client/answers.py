@@ -1,0 +1,310 @@
+"""What a server answers: the types of `hopscope.Client`. Their fields are also what it is asked for, see `reading`.
+
+Times of day are aware datetimes in UTC, durations say their unit in their name, rates are per recorded second. A value
+that nobody measured is None. Ids are the server's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+State = Literal["failing", "slow", "healthy", "none"]
+SideName = Literal["client", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The seconds that an answer is exact for, half-open."""
+
+    from_: datetime
+    to: datetime
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The worst state among the lines of a service or an instance, and what it comes to."""
+
+    state: State
+    reasons: tuple[str, ...]
+    rate: float | None
+    bytes_rate: float | None
+    p99_ns: float | None
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service: what SkyWalking calls so, or a plain host."""
+
+    id: str
+    name: str
+    layers: tuple[str, ...]
+    instances: int
+    processes: int
+    first_seen: datetime
+    last_seen: datetime
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something's id and name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a pod."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A pod, a container or a host."""
+
+    id: str
+    name: str
+    service: Named
+    host: str
+    layers: tuple[str, ...]
+    labels: tuple[Label, ...]
+    processes: int
+    first_seen: datetime
+    last_seen: datetime
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process group. `command_line` is without secrets."""
+
+    id: str
+    name: str
+    instance: str
+    service: str
+    layer: str
+    detect_type: Literal["kubernetes", "linux", "virtual"]
+    host: str
+    pids: tuple[int, ...]
+    container: str | None
+    cgroup: str | None
+    executable: str | None
+    command_line: str | None
+    started: datetime | None
+    labels: tuple[Label, ...]
+    first_seen: datetime
+    last_seen: datetime
+    tls_visibility: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which exchanges a task keeps: all conditions that are set hold. `path`: a regular expression, "" for any."""
+
+    path: str = ""
+    min_duration_ms: int = 0
+    status4xx: bool = False
+    status5xx: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotTraced:
+    """A process that a task asked for and that is not traced."""
+
+    process: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """Something that happened to a task."""
+
+    at: datetime
+    kind: str
+    who: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A network profiling task. `state`: waiting until an agent says that it traces."""
+
+    id: str
+    instance: str
+    instance_name: str
+    service: str
+    owner: str
+    state: Literal["waiting", "running", "finished", "stopped", "refused"]
+    created_at: datetime
+    traced_at: datetime | None
+    ends_at: datetime
+    ended_at: datetime | None
+    stopped_by: str | None
+    duration_seconds: int
+    rules: tuple[Rule, ...]
+    processes: int | None
+    not_traced: tuple[NotTraced, ...]
+    hosts: tuple[str, ...]
+    events: tuple[TaskEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Seconds of which an agent had to drop batches."""
+
+    from_: datetime
+    seconds: int
+    batches: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Something counted, by name."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of a window one host saw, and what its queues and tables could not take."""
+
+    host: str
+    seconds_asked: int
+    seconds_recorded: float
+    gaps: tuple[Gap, ...]
+    amounts: tuple[Amount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process of the instance (`inside`), or a peer, resolved as far as it is known: process, pod, service, address."""
+
+    id: str
+    name: str
+    inside: bool
+    kind: Literal["process", "pod", "service", "address", "rest"]
+    ordinal: int
+    address: str | None
+    service: str | None
+    instance: str | None
+    group: str | None
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Peers that are shown together."""
+
+    id: str
+    name: str
+    kind: Literal["application", "platform"]
+    side: Literal["client", "server"]
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """How often for which reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Connections of a line in the window."""
+
+    opened: int
+    closed: int
+    active: int
+    failed: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricBrief:
+    """One metric of one side in short; None: see `why_not`."""
+
+    side: SideName
+    metric: str
+    count: int | None
+    bytes: int | None
+    rate: float | None
+    average_ns: float | None
+    p99_ns: float | None
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyEdge:
+    """A line of the topology. `client`, `server`: ids of nodes. `seen_share`: from 0 to 1."""
+
+    id: str
+    client: str
+    server: str
+    port: int
+    transport: str
+    protocol: str
+    security: str
+    security_source: str
+    label: str
+    state: State
+    reasons: tuple[str, ...]
+    rate: float | None
+    bytes_rate: float | None
+    p99_ns: float | None
+    retransmit_share: float | None
+    connections: Connections
+    seen_share: float
+    client_seen: bool
+    server_seen: bool
+    last_traffic: datetime | None
+    metrics: tuple[MetricBrief, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Which process of an instance talked to which, inside and outside."""
+
+    instance: Instance
+    window: Window
+    nodes: tuple[Node, ...]
+    groups: tuple[Group, ...]
+    edges: tuple[TopologyEdge, ...]
+    completeness: tuple[Completeness, ...]
+    agent_silent_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is different on a line between two windows, A and B. `sure`: how far beyond chance, in standard errors."""
+
+    edge: str
+    client: str
+    server: str
+    label: str
+    kind: Literal["new", "gone", "changed"]
+    metric: str
+    a: float | None
+    b: float | None
+    change: float | None
+    direction: Literal["worse", "better", "amount"]
+    sure: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """B minus A, the surest change first."""
+
+    a: Window
+    b: Window
+    lines: tuple[Change, ...]

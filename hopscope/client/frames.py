@@ -1,0 +1,73 @@
+"""Answers as tables: rows of plain values, and data frames of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from hopscope.client.failure import HopscopeError
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+Row = TypeVar("Row")
+
+
+class Rows(Sequence[Row]):
+    """Answers of one kind, with a way into pandas and Arrow: a column for each plain field, nested ones by `a_b`."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = tuple(rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"Rows({list(self._rows)!r})"
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row each. Raises HopscopeError when pandas is not installed."""
+        return frame(flat(row) for row in self._rows)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The same as an Arrow table. Raises HopscopeError when pyarrow is not installed."""
+        try:
+            import pyarrow
+        except ImportError as error:
+            raise HopscopeError("pyarrow is not installed; pip install 'hopscope[frames]'") from error
+        return pyarrow.Table.from_pylist([flat(row) for row in self._rows])
+
+
+def frame(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:
+    """Rows of plain values as a data frame. Raises HopscopeError when pandas is not installed."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise HopscopeError("pandas is not installed; pip install 'hopscope[frames]'") from error
+    return pandas.DataFrame(list(rows))
+
+
+def flat(held: Any) -> dict[str, Any]:
+    """An answer as one row: lists of plain values become texts, lists of other things their number."""
+    return dict(_flat("", held))
+
+
+def _flat(prefix: str, held: Any) -> Iterator[tuple[str, Any]]:
+    for part in fields(held):
+        name, value = f"{prefix}{part.name}", getattr(held, part.name)
+        if is_dataclass(value):
+            yield from _flat(f"{name}_", value)
+        elif isinstance(value, tuple):
+            plain = not any(is_dataclass(one) for one in value)
+            yield name, " ".join(map(str, value)) if plain else len(value)
+        else:
+            yield name, value

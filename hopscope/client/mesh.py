@@ -1,0 +1,75 @@
+"""The service mesh as Envoy's access logs tell it: the types of `Client.mesh`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hopscope.client.answers import Reason, SideName, State, Window
+
+
+@dataclass(frozen=True, slots=True)
+class MeshService:
+    """A service, or an instance, of the mesh. `layer`: its column, the longest way from an entry."""
+
+    id: str
+    name: str
+    namespace: str
+    layer: int
+    ordinal: int
+    requests: int
+    errors: int
+    rate: float
+    p99_ns: float | None
+    state: State
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part of the latency; the parts add up to the whole. `percentiles`: 50, 75, 90, 95, 99, in ns."""
+
+    part: str
+    side: SideName | None
+    average_ns: float | None
+    percentiles: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshLine:
+    """Who calls whom. `by_flag`: Envoy's response flags, for example UF; `client`, `server`: ids of services."""
+
+    id: str
+    client: str
+    server: str
+    protocol: str
+    security: str
+    label: str
+    requests: int
+    rate: float
+    errors: int
+    error_share: float
+    by_status: tuple[Reason, ...]
+    by_flag: tuple[Reason, ...]
+    retries: int
+    bytes_in: int
+    bytes_out: int
+    connections: int
+    latency: tuple[Split, ...]
+    state: State
+    reasons: tuple[str, ...]
+    client_seen: bool
+    server_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The mesh in a window. `proxies`: that sent entries."""
+
+    window: Window
+    services: tuple[MeshService, ...]
+    lines: tuple[MeshLine, ...]
+    proxies: int
+    proxies_silent: tuple[str, ...]
+    entries: int
+    last_entry: datetime | None
