@@ -30,7 +30,10 @@ EXTRAS = {
 class Commands(click.Group):
     """Commands that are imported when they are asked for, so that `--help` needs nothing and starts at once."""
 
-    names = ("profile", "top", "show", "diff", "check", "run", "demo", "agent", "server", "token")
+    names = (
+        "profile", "top", "show", "diff", "check", "run", "demo", "agent", "server",
+        "services", "instances", "processes", "task", "topology", "edges", "mesh", "token",
+    )  # fmt: skip
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands, the most used first."""

@@ -1,4 +1,5 @@
-"""The Python API: `profile()` takes one picture of this host; `load`, `save` and `diff` keep and compare pictures."""
+"""The Python API: `profile()` takes one picture of this host; `load`, `save` and `diff` keep and compare pictures.
+`remote.Client` asks a server; it is not here because its libraries take a while to import."""
 
 from hopscope.client.agent_socket import status
 from hopscope.client.checking import check

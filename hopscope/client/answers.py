@@ -186,7 +186,7 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A process of the instance (`inside`), or a peer, resolved as far as it is known: process, pod, service, address."""
+    """A process of the instance (`inside`), or a peer, resolved as far as it is known."""
 
     id: str
     name: str

@@ -12,7 +12,7 @@ from hopscope.client.failure import HopscopeError
 
 
 class Server:
-    """A server's API. `ca`: a file of certificates to trust instead of the system's. Not for several threads at once."""
+    """A server's API, for one thread. `ca`: a file of certificates to trust instead of the system's."""
 
     def __init__(self, url: str, token: str | None, ca: Path | None, seconds: float) -> None:
         try:

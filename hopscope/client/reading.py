@@ -25,7 +25,7 @@ def field_name(name: str) -> str:
 
 
 @cache
-def selection(kind: type) -> str:
+def selection(kind: Any) -> str:
     """The selection set that asks for everything a dataclass holds, with its braces."""
     hints = get_type_hints(kind)
     asked = []
@@ -60,6 +60,10 @@ def _reader(kind: type) -> Callable[[Any, Any], Any]:
     return made
 
 
+def _is_words(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
 def _word(text: Any, kind: Any) -> str:
     word = str(text).lower()
     if word not in get_args(kind):
@@ -69,5 +73,5 @@ def _word(text: Any, kind: Any) -> str:
 
 _CONVERTER = Converter()
 _CONVERTER.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
-_CONVERTER.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _word)
+_CONVERTER.register_structure_hook_func(_is_words, _word)
 _CONVERTER.register_structure_hook_factory(is_dataclass, _reader)

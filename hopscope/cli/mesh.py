@@ -1,0 +1,63 @@
+"""`hopscope mesh`: services that call each other, as Envoy's access logs tell it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from hopscope.cli import remote
+from hopscope.cli.figures import amount, duration
+
+EPILOG = """\b
+Examples:
+  hopscope mesh
+  hopscope mesh --namespace default --window 15m
+  hopscope mesh --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@remote.window
+@click.option("--namespace", metavar="NAME", help="Only services of a Kubernetes namespace.")
+@remote.server
+def command(
+    last: int, since: datetime | None, until: datetime | None, namespace: str | None, as_json: bool, **where: Any
+) -> None:
+    """Show which service calls which: rate, errors by Envoy's response flag, latency whole and split."""
+    with remote.asking(**where) as client:
+        found = client.mesh(remote.span(last, since, until), namespace)
+    if as_json:
+        return remote.write_json(found)
+    if not found.lines:
+        click.echo("No access log has arrived in this window. docs/mesh.md says how Envoy sends it.")
+        return
+    names = {it.id: it.name for it in found.services}
+    rows = []
+    for it in found.lines:
+        whole = next((part for part in it.latency if part.part == "whole"), None)
+        p50, p99 = (whole.percentiles[0], whole.percentiles[-1]) if whole and whole.percentiles else (None, None)
+        flags = " ".join(f"{held.reason} {held.count}" for held in it.by_flag if held.reason)
+        rows.append(
+            (f"{names.get(it.client, it.client)} → {names.get(it.server, it.server)}", it.label, it.state,
+             amount(it.rate), amount(it.requests), amount(it.errors), flags, amount(it.retries), duration(p50),
+             duration(p99))
+        )  # fmt: skip
+    headings = (
+        "CLIENT → SERVER",
+        "PROTOCOL",
+        "STATE",
+        ">REQ/s",
+        ">REQUESTS",
+        ">ERRORS",
+        "FLAGS",
+        ">RETRIES",
+        ">p50",
+        ">p99",
+    )
+    remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in found.lines])
+    silent = f"; silent: {', '.join(found.proxies_silent)}" if found.proxies_silent else ""
+    click.echo(
+        f"{found.proxies} proxies, {found.entries} entries, the last at {remote.clock(found.last_entry)}{silent}."
+    )

@@ -1,0 +1,160 @@
+"""What the commands that ask a server share: where it is, who asks, which window, and how answers are printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hopscope.cli.figures import NONE
+
+if TYPE_CHECKING:
+    from hopscope.client.remote import Client, Span
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType[int]):
+    """So many seconds: `90`, `90s`, `5m`, `2h`, `1d`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Seconds."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+)([smhd]?)", value)
+        if found is None or not int(found[1]):
+            self.fail(f"{value!r} is no duration; for example 90s, 5m, 2h, 1d", param, ctx)
+        return int(found[1]) * _UNITS[found[2] or "s"]
+
+
+class Moment(click.ParamType[datetime]):
+    """A moment in ISO 8601; without a zone it is local time, without a date it is today."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """An aware datetime."""
+        if isinstance(value, datetime):
+            return value
+        today = datetime.now().astimezone().date().isoformat()
+        try:
+            moment = datetime.fromisoformat(f"{today}T{value}" if re.match(r"\d\d:\d\d", value) else value)
+        except ValueError:
+            self.fail(f"{value!r} is no moment; for example 02:48:00, or 2026-01-31T02:48:00Z", param, ctx)
+        return moment.astimezone(UTC)
+
+
+def server(function: Function) -> Function:
+    """Adds the options that say which server is asked."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
+        click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                     help="Certificates to trust for https instead of the system's."),
+        click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+                     help="A file with the token; nobody sees it in the list of processes."),
+        click.option("--token", envvar="HOPSCOPE_TOKEN", metavar="T", help="Who asks; or the variable HOPSCOPE_TOKEN."),
+        click.option("--server", "server_url", envvar="HOPSCOPE_SERVER", default="http://127.0.0.1:8080",
+                     show_default=True, metavar="URL", help="The server to ask; or the variable HOPSCOPE_SERVER."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def window(function: Function) -> Function:
+    """Adds the options that say which time is asked for."""
+    for option in (
+        click.option("--to", "until", type=Moment(), help="End of the window.  [default: now]"),
+        click.option("--from", "since", type=Moment(), help="Start of the window: 02:48:00, 2026-01-31T02:48:00Z."),
+        click.option("--window", "last", type=Duration(), default="5m", show_default=True,
+                     help="The window up to now: 30s, 5m, 2h, 1d."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def span(last: int, since: datetime | None, until: datetime | None) -> Span:
+    """The window that the options mean."""
+    if since is None and until is None:
+        return last
+    end = until or datetime.now(UTC)
+    if since is None or since >= end:
+        raise click.UsageError("--to needs an earlier --from")
+    return since, end
+
+
+def before(window: Span, length: int) -> tuple[Span, Span]:
+    """The window and the one of a length that ends where it starts, the earlier one first."""
+    if not isinstance(window, tuple):
+        end = datetime.now(UTC)
+        window = end - timedelta(seconds=window), end
+    return (window[0] - timedelta(seconds=length), window[0]), window
+
+
+@contextmanager
+def asking(server_url: str, token: str | None, token_file: Path | None, ca: Path | None, **_: Any) -> Iterator[Client]:
+    """A client for the server of the options."""
+    from hopscope.client.remote import Client
+
+    if token_file is not None:
+        token = token_file.read_text().strip()
+    with Client(server_url, token, ca=ca) as client:
+        yield client
+
+
+def write_json(answer: Any) -> None:
+    """Writes answers as JSON: dataclasses by their fields, moments in ISO 8601."""
+    click.echo(json.dumps(_plain(answer), indent=2))
+
+
+def _plain(held: Any) -> Any:
+    if dataclasses.is_dataclass(held) and not isinstance(held, type):
+        return {part.name.rstrip("_"): _plain(getattr(held, part.name)) for part in dataclasses.fields(held)}
+    if isinstance(held, datetime):
+        return moment(held)
+    if isinstance(held, Sequence) and not isinstance(held, str):
+        return [_plain(one) for one in held]
+    if isinstance(held, dict):
+        return {key: _plain(value) for key, value in held.items()}
+    return held
+
+
+def moment(at: datetime) -> str:
+    """A moment in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def clock(at: datetime | None) -> str:
+    """A moment for people: local time, with its date when that is not today."""
+    if at is None:
+        return NONE
+    local = at.astimezone()
+    today = local.date() == datetime.now().astimezone().date()
+    return local.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str] = ()) -> None:
+    """Writes a table; a heading that starts with > is of a column of figures. `styles`: one for each row."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        right = heading.startswith(">")
+        made.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
+    held = list(rows)
+    for index, row in enumerate(held):
+        # Names come from elsewhere: they are text, never markup.
+        made.add_row(*map(Text, row), style=styles[index] if styles else "")
+    Console(highlight=False, markup=False, soft_wrap=False).print(made)

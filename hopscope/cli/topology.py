@@ -1,0 +1,113 @@
+"""`hopscope topology`: which process of an instance talks to which, inside and outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hopscope.cli import remote
+from hopscope.cli.figures import NONE, amount, duration, size
+
+if TYPE_CHECKING:
+    from hopscope.client.answers import Comparison, Node, Topology
+
+EPILOG = """\b
+Examples:
+  hopscope topology productpage-v1
+  hopscope topology productpage-v1 --window 1h --json
+  hopscope topology productpage-v1 --from 02:48:00 --to 02:53:00
+  hopscope topology productpage-v1 --from 02:48:00 --to 02:53:00 --before 5m
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("instance")
+@remote.window
+@click.option("--before", type=remote.Duration(), metavar="DURATION",
+              help="What changed since the window of this length just before.")  # fmt: skip
+@click.option("--self", "own", is_flag=True, help="hopscope's own traffic, too.")
+@remote.server
+def command(
+    instance: str, last: int, since: datetime | None, until: datetime | None, before: int | None, own: bool,
+    as_json: bool, **where: Any,
+) -> None:  # fmt: skip
+    """Show which process of an INSTANCE talks to which in a window, those in trouble first."""
+    window = remote.span(last, since, until)
+    with remote.asking(**where) as client:
+        found: Topology | Comparison
+        if before is not None:
+            found = client.compare(instance, *remote.before(window, before))
+        else:
+            found = client.topology(instance, window, own)
+    if as_json:
+        return remote.write_json(found)
+    from hopscope.client.answers import Comparison
+
+    if isinstance(found, Comparison):
+        return _changes(found)
+    _lines(found)
+
+
+_ORDER = {"failing": 0, "slow": 1, "healthy": 2, "none": 3}
+
+
+def _lines(found: Topology) -> None:
+    seconds = f"{remote.clock(found.window.from_)} to {remote.clock(found.window.to)}"
+    inside = sum(node.inside for node in found.nodes)
+    click.echo(
+        f"{found.instance.service.name}/{found.instance.name} on {found.instance.host}, {seconds}: "
+        f"{inside} inside, {len(found.nodes) - inside} outside, {len(found.edges)} lines"
+    )
+    if found.agent_silent_seconds is not None and found.agent_silent_seconds >= 5:
+        click.echo(f"The agent on {found.instance.host} is silent for {found.agent_silent_seconds:.0f} s.")
+    nodes = {node.id: node for node in found.nodes}
+    held = sorted(found.edges, key=lambda it: (_ORDER[it.state], -(it.bytes_rate or 0), it.id))
+    if not held:
+        click.echo("No traffic in this window.")
+        return
+    rows = [
+        (
+            f"{_name(nodes[it.client])} → {_name(nodes[it.server])}", str(it.port or ""), it.label, it.state,
+            amount(it.rate), size(it.bytes_rate), duration(it.p99_ns),
+            NONE if it.retransmit_share is None else f"{100 * it.retransmit_share:.2g} %",
+            str(it.connections.active), _seen(it.client_seen, it.server_seen, it.seen_share),
+        )
+        for it in held
+    ]  # fmt: skip
+    headings = (
+        "CLIENT → SERVER",
+        ">PORT",
+        "PROTOCOL",
+        "STATE",
+        ">CALLS/s",
+        ">BYTES/s",
+        ">RTT p99",
+        ">RETR",
+        ">OPEN",
+        "SEEN",
+    )
+    remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in held])
+    for it in held:
+        for reason in it.reasons:
+            click.echo(f"{_name(nodes[it.client])} → {_name(nodes[it.server])} is {it.state}: {reason}")
+
+
+def _name(node: Node) -> str:
+    """A process inside by its name, a peer with its instance where it is known."""
+    return node.name if node.inside or not node.instance or node.kind != "process" else f"{node.instance}/{node.name}"
+
+
+def _seen(client: bool, server: bool, share: float) -> str:
+    sides = "both sides" if client and server else "client side" if client else "server side"
+    return sides if share >= 0.995 else f"{sides}, {100 * share:.0f} %"
+
+
+def _changes(found: Comparison) -> None:
+    if not found.lines:
+        click.echo("Nothing changed by more than it varies.")
+        return
+    rows = [(f"{it.client} → {it.server}", it.label, it.direction, it.sentence) for it in found.lines]
+    styles = ["bold red" if it.direction == "worse" else "" for it in found.lines]
+    remote.table(("CLIENT → SERVER", "PROTOCOL", "", "WHAT CHANGED"), rows, styles)

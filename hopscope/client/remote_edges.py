@@ -1,0 +1,100 @@
+"""Edges as a server answers them, in the shape of a profile's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hopscope.client.answers import Completeness, Window
+from hopscope.client.frames import frame
+from hopscope.client.reading import field_name, read, selection
+from hopscope.edges import model
+from hopscope.edges.rows import rows
+
+if TYPE_CHECKING:
+    import pandas
+
+_VALUE = ("count", "bytes", "time_ns", "call_ns", "queue_ns", "timed")
+_END = ("id", "process", "service", "instance", "container", "cgroup", "pids", "address", "listen")
+_ATTRIBUTES = ("id", "transport", "protocol", "security", "label", "own")
+
+
+def _words(names: tuple[str, ...]) -> str:
+    return " ".join(map(field_name, names))
+
+
+_SIDE = f"metrics {{ metric {_words(_VALUE)} histogram reasons {{ reason count }} whyNot }} tcp {{ name value }}"
+EDGES = f"""query($window: WindowInput!, $own: Boolean!, $limit: Int!, $instance: ID) {{
+  edges(window: $window, own: $own, limit: $limit, instance: $instance) {{
+    window {selection(Window)} step total
+    edges {{ {_words(_ATTRIBUTES)} client {{ {_words(_END)} }} server {{ {_words(_END)} }} tls {{ sni alpn }}
+      connections {{ opened closed active failed {{ reason count }} }}
+      clientSide {{ {_SIDE} }} serverSide {{ {_SIDE} }} }}
+    completeness {selection(Completeness)} }} }}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The edges of a window, the most bytes first; `total` of them there are. `window`: what they are exact for."""
+
+    window: Window
+    total: int
+    edges: tuple[model.Edge, ...]
+    completeness: tuple[Completeness, ...]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Seen:
+        """An answer to EDGES."""
+        window, completeness = read(answer["window"], Window), read(answer["completeness"], tuple[Completeness, ...])
+        return cls(window, answer["total"], tuple(map(_edge, answer["edges"])), completeness)
+
+    def profile(self) -> model.Profile:
+        """The same as a profile: its edges, its window and how much of it was recorded."""
+        hosts = {held.host: held for held in self.completeness}
+        asked = sum(held.seconds_asked for held in self.completeness)
+        recorded = sum(held.seconds_recorded for held in self.completeness)
+        window = model.Window(self.window.from_.isoformat().replace("+00:00", "Z"), float(self.window.seconds))
+        seconds = {"asked": asked, "recorded": recorded}
+        return model.Profile(", ".join(sorted(hosts)), window, self.edges, (), {"seconds": seconds})
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row per edge, columns as in docs/profile.md. Raises HopscopeError when pandas is not installed."""
+        return frame(rows(self.profile()))
+
+
+def _edge(held: Mapping[str, Any]) -> model.Edge:
+    joined = held["connections"]
+    tls = held["tls"]
+    return model.Edge(
+        **{name: held[name] for name in _ATTRIBUTES},
+        client=_end(held["client"]),
+        server=_end(held["server"]),
+        connections=model.Connections(joined["opened"], joined["closed"], joined["active"], _reasons(joined["failed"])),
+        client_side=_side(held["clientSide"]),
+        server_side=_side(held["serverSide"]),
+        tls={name: tuple(values) for name, values in tls.items() if values} if tls else None,
+    )
+
+
+def _end(held: Mapping[str, Any]) -> model.End:
+    return model.End(**{name: held[name] for name in _END} | {"pids": tuple(held["pids"])})
+
+
+def _side(held: Mapping[str, Any] | None) -> model.Side | None:
+    if held is None:
+        return None
+    metrics = {it["metric"]: _value(it) for it in held["metrics"] if it["count"] is not None}
+    return model.Side(metrics, {it["name"]: it["value"] for it in held["tcp"]})
+
+
+def _value(held: Mapping[str, Any]) -> model.Value:
+    return model.Value(
+        **{name: held[field_name(name)] for name in _VALUE},
+        histogram=tuple(tuple(triple) for triple in held["histogram"]) or None,
+        reasons=_reasons(held["reasons"]) or None,
+    )
+
+
+def _reasons(held: list[Mapping[str, Any]]) -> dict[str, int]:
+    return {it["reason"]: it["count"] for it in held}
