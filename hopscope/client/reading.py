@@ -31,7 +31,8 @@ def selection(kind: Any) -> str:
     asked = []
     for held in fields(kind):
         inner = _inner(hints[held.name])
-        asked.append(field_name(held.name) + (f" {selection(inner)}" if is_dataclass(inner) else ""))
+        nested = is_dataclass(inner)
+        asked.append(field_name(held.name) + (f" {selection(inner)}" if nested else ""))
     return "{ " + " ".join(asked) + " }"
 
 
