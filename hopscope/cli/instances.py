@@ -28,10 +28,10 @@ def command(service: str, as_json: bool, **where: Any) -> None:
     rows = [
         (
             it.name, it.host, " ".join(it.layers), str(it.processes), it.health.state, amount(it.health.rate),
-            duration(it.health.p99_ns), " ".join(f"{label.name}={label.value}" for label in it.labels),
-            remote.clock(it.last_seen),
+            duration(it.health.p99_ns), remote.clock(it.last_seen),
+            " ".join(f"{label.name}={label.value}" for label in it.labels),
         )
         for it in found
     ]  # fmt: skip
-    headings = ("INSTANCE", "HOST", "LAYERS", ">PROCESSES", "STATE", ">CALLS/s", ">RTT p99", "LABELS", "SEEN")
+    headings = ("INSTANCE", "HOST", "LAYERS?", ">PROC", "STATE", ">CALLS/s", ">RTT p99", "SEEN?", "LABELS?")
     remote.table(headings, rows, [remote.STYLES.get(it.health.state, "") for it in found])

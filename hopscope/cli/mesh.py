@@ -52,8 +52,8 @@ def command(
         ">REQUESTS",
         ">ERRORS",
         "FLAGS",
-        ">RETRIES",
-        ">p50",
+        ">RETRIES?",
+        ">p50?",
         ">p99",
     )
     remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in found.lines])

@@ -28,10 +28,10 @@ def command(instance: str, as_json: bool, **where: Any) -> None:
         return remote.write_json(found)
     rows = [
         (
-            it.name, it.layer, it.container or NONE, shorten(" ".join(map(str, it.pids)), 20),
-            remote.clock(it.started), shorten(it.command_line or it.executable or NONE, COMMAND_WIDTH),
-            remote.clock(it.last_seen),
+            it.name, shorten(" ".join(map(str, it.pids)), 20), it.layer, it.container or NONE,
+            remote.clock(it.started), remote.clock(it.last_seen),
+            shorten(it.command_line or it.executable or NONE, COMMAND_WIDTH),
         )
         for it in found
     ]  # fmt: skip
-    remote.table(("PROCESS", "LAYER", "CONTAINER", "PIDS", "STARTED", "COMMAND", "SEEN"), rows)
+    remote.table(("PROCESS", "PIDS", "LAYER", "CONTAINER?", "STARTED?", "SEEN?", "COMMAND?"), rows)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hopscope.client.remote import Client, Span
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_GAP, _LEAST, _WIDEST = 2, 12, 80
 STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -144,17 +145,43 @@ def clock(at: datetime | None) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str] = ()) -> None:
-    """Writes a table; a heading that starts with > is of a column of figures. `styles`: one for each row."""
+    """Writes a table as wide as the terminal, a line per row. `styles`: one for each row.
+
+    A heading that starts with > is of a column of figures; one that ends with ? falls away, the last first, where there
+    is no room. Into a pipe all columns are written whole.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in headings:
-        right = heading.startswith(">")
-        made.add_column(heading.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold")
-    held = list(rows)
-    for index, row in enumerate(held):
+    held = [headings, *rows]
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = sum(max(len(row[index]) for row in held) + _GAP for index in range(len(headings)))
+    shown = _fitting(held, console.width)
+    first = console.width - sum(_width(held, index) + _GAP for index in shown[1:])
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    for index in shown:
+        side: Literal["left", "right"] = "right" if headings[index].startswith(">") else "left"
+        wide = max(_LEAST, min(first, _width(held, 0))) if index == 0 else _width(held, index)
+        made.add_column(headings[index].strip(">?"), justify=side, no_wrap=True, overflow="ellipsis", width=wide)
+    for number, row in enumerate(held[1:]):
         # Names come from elsewhere: they are text, never markup.
-        made.add_row(*map(Text, row), style=styles[index] if styles else "")
-    Console(highlight=False, markup=False, soft_wrap=False).print(made)
+        made.add_row(*(Text(row[index]) for index in shown), style=styles[number] if styles else "")
+    console.print(made)
+
+
+def _width(rows: Sequence[Sequence[str]], index: int) -> int:
+    return min(_WIDEST, max(len(row[index].strip(">?") if row is rows[0] else row[index]) for row in rows))
+
+
+def _fitting(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The columns that are shown: the first has at least a third of the room, or what it needs."""
+    shown = list(range(len(rows[0])))
+    first = min(_width(rows, 0), room // 3)
+    while first + sum(_width(rows, index) + _GAP for index in shown[1:]) > room:
+        optional = [index for index in shown if rows[0][index].endswith("?")]
+        if not optional:
+            break
+        shown.remove(optional[-1])
+    return shown

@@ -36,7 +36,7 @@ def command(layer: str | None, as_json: bool, **where: Any) -> None:
         )
         for it in found
     ]  # fmt: skip
-    headings = ("SERVICE", "LAYERS", ">INSTANCES", ">PROCESSES", "STATE", ">CALLS/s", ">BYTES/s", ">RTT p99", "SEEN")
+    headings = ("SERVICE", "LAYERS?", ">INST", ">PROC?", "STATE", ">CALLS/s", ">BYTES/s", ">RTT p99", "SEEN?")
     remote.table(headings, rows, [remote.STYLES.get(it.health.state, "") for it in found])
     for it in found:
         for reason in it.health.reasons:

@@ -83,7 +83,7 @@ def list_(instance: str | None, as_json: bool, **where: Any) -> None:
         (it.id, it.instance_name, it.state, it.owner, remote.clock(it.created_at), _end(it), str(len(it.rules)))
         for it in found
     ]
-    headings = ("TASK", "INSTANCE", "STATE", "OWNER", "CREATED", "ENDS", ">RULES")
+    headings = ("TASK", "INSTANCE", "STATE", "OWNER", "CREATED?", "ENDS", ">RULES?")
     remote.table(headings, rows, ["" if it.state in ("waiting", "running") else "dim" for it in found])
 
 

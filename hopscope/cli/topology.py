@@ -84,9 +84,9 @@ def _lines(found: Topology) -> None:
         ">CALLS/s",
         ">BYTES/s",
         ">RTT p99",
-        ">RETR",
-        ">OPEN",
-        "SEEN",
+        ">RETR?",
+        ">OPEN?",
+        "SEEN?",
     )
     remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in held])
     for it in held:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 from hopscope.client.failure import HopscopeError
+from hopscope.client.reading import inner
 
 if TYPE_CHECKING:
     import pandas
@@ -62,12 +63,13 @@ def flat(held: Any) -> dict[str, Any]:
 
 
 def _flat(prefix: str, held: Any) -> Iterator[tuple[str, Any]]:
+    hints = get_type_hints(type(held))
     for part in fields(held):
         name, value = f"{prefix}{part.name}", getattr(held, part.name)
         if is_dataclass(value):
             yield from _flat(f"{name}_", value)
         elif isinstance(value, tuple):
-            plain = not any(is_dataclass(one) for one in value)
-            yield name, " ".join(map(str, value)) if plain else len(value)
+            nested = is_dataclass(inner(hints[part.name]))
+            yield name, len(value) if nested else " ".join(map(str, value))
         else:
             yield name, value

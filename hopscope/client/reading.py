@@ -30,18 +30,18 @@ def selection(kind: Any) -> str:
     hints = get_type_hints(kind)
     asked = []
     for held in fields(kind):
-        inner = _inner(hints[held.name])
-        nested = is_dataclass(inner)
-        asked.append(field_name(held.name) + (f" {selection(inner)}" if nested else ""))
+        part = inner(hints[held.name])
+        nested = is_dataclass(part)
+        asked.append(field_name(held.name) + (f" {selection(part)}" if nested else ""))
     return "{ " + " ".join(asked) + " }"
 
 
-def _inner(hint: Any) -> Any:
+def inner(hint: Any) -> Any:
     """What is in an Optional or a tuple."""
     if isinstance(hint, UnionType):
-        return _inner(next(part for part in get_args(hint) if part is not NoneType))
+        return inner(next(part for part in get_args(hint) if part is not NoneType))
     if get_origin(hint) is tuple:
-        return _inner(get_args(hint)[0])
+        return inner(get_args(hint)[0])
     return hint
 
 

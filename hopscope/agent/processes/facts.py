@@ -68,6 +68,9 @@ def script_of(executable: str, arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def _launched(script: str, rest: Iterator[str]) -> tuple[str, str]:
+    if script.startswith(("/dev/fd/", "/dev/stdin", "/proc/")):
+        # A file that the caller opened: its number says nothing.
+        return "", ""
     name = basename(script)
     for ending in (".py", ".js", ".mjs", ".rb", ".jar", ".sh", ".pl", ".php"):
         name = name.removesuffix(ending)

@@ -1,0 +1,142 @@
+"""Do the Python client and the commands give what the server answers, and say in one line what they cannot?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hopscope import Client, HopscopeError
+from hopscope.agent.reporters.hopscope import Reporter
+from hopscope.client.answers import Rule
+from hopscope.settings import AgentSettings
+
+from .conftest import Server, deliver, servers
+from .profiles import profile
+from .world import CLIENT, SERVER, Host, edge, now, traffic
+
+SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[tuple[Server, int]]:
+    start = now() - 200
+    node = Host("node-1")
+    envoy = node.process("envoy", "reviews", "reviews-v1-abc", "MESH_DP", pids=[7, 8], labels={"app": "reviews"})
+    python = node.process("python", "reviews", "reviews-v1-abc", "MESH", command_line="python app.py")
+    with servers() as make:
+        server = make().start()
+        for second in range(start, start + SECONDS):
+            batch = node.batch(second)
+            line = edge(batch, (envoy, "127.0.0.1"), (python, "127.0.0.1:9080"))
+            for side in (CLIENT, SERVER):
+                traffic(batch, line, side)
+            server.send(batch.SerializeToString())
+        yield server, start
+
+
+@pytest.fixture
+def client(told: tuple[Server, int]) -> Iterator[Client]:
+    with Client(base(told[0])) as asking:
+        yield asking
+
+
+def base(server: Server) -> str:
+    return server.http.removesuffix("/graphql")
+
+
+def hopscope(server: Server, *arguments: str, fails: bool = False) -> str:
+    command = [sys.executable, "-m", "hopscope.cli", *arguments, "--server", base(server)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert bool(done.returncode) is fails, done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def test_services_instances_processes(client: Client, told: tuple[Server, int]) -> None:
+    (service,) = client.services()
+    assert (service.name, service.layers, service.instances, service.processes) == (
+        "reviews", ("MESH", "MESH_DP"), 1, 2,
+    )  # fmt: skip
+    assert service.first_seen == datetime.fromtimestamp(told[1], UTC) and service.health.state == "healthy"
+    (instance,) = client.instances("reviews")
+    assert instance == client.instances(service.id)[0] == client.instance("reviews/reviews-v1-abc")
+    processes = client.processes(instance.name)
+    assert {it.name: (it.layer, it.pids) for it in processes} == {"envoy": ("MESH_DP", (7, 8)), "python": ("MESH", ())}
+    said = json.loads(hopscope(told[0], "processes", "reviews-v1-abc", "--json"))
+    assert [it["id"] for it in said] == [it.id for it in processes]
+    assert "python app.py" in hopscope(told[0], "processes", "reviews-v1-abc")
+    assert "reviews-v1-abc" in hopscope(told[0], "instances", "reviews")
+    assert "reviews" in hopscope(told[0], "services", "--layer", "MESH")
+    frame = processes.to_pandas()
+    assert list(frame["name"]) == [it.name for it in processes] and processes.to_arrow().num_rows == 2
+
+
+def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
+    server = told[0]
+    start = now() - 20
+    sent = [profile(start + number) for number in range(SECONDS)]
+    reporter = Reporter(AgentSettings(server=f"unix:{server.socket}"))
+    try:
+        deliver(reporter, sent)
+    finally:
+        reporter.close()
+    begin = datetime.fromtimestamp(start, UTC)
+    with Client(base(server)) as client:
+        seen = client.edges("pod-1", (begin, begin + timedelta(seconds=1)))
+        assert {it.id: it for it in seen.edges} == {it.id: it for it in sent[0].edges}
+        assert len(seen.to_pandas()) == len(sent[0].edges)
+        line = sent[0].edges[0]
+        series = client.series(line.id, (begin, begin + timedelta(seconds=SECONDS)), "1s", ("write",))
+    assert line.client_side is not None
+    counts = [held.edges[0].client_side.metrics["write"].count for held in sent if held.edges[0].client_side]
+    (write,) = series.client
+    assert list(write.count) == counts
+    words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
+    assert json.loads(hopscope(server, "edges", "pod-1", *words, "--json"))["edges"]
+    assert "write" not in hopscope(server, "edges", "pod-1", *words, "--metric", "write", "--step", "1s").lower()[:5]
+
+
+def test_a_task(client: Client, told: tuple[Server, int]) -> None:
+    # Its agent is silent by now, and a task of a dead instance is refused: said as it is.
+    said = hopscope(told[0], "task", "create", "reviews-v1-abc", "--duration", "1m", "--rule", "5xx", fails=True)
+    assert said.startswith("hopscope: ") and "silent" in said and said.count("\n") == 1
+    with pytest.raises(HopscopeError, match="silent"):
+        client.create_task("reviews-v1-abc", 60, (Rule(path="/api"),))
+
+
+def test_a_living_instance_has_a_task(told: tuple[Server, int]) -> None:
+    server, node = told[0], Host("node-2")
+    node.process("envoy", "ratings", "ratings-v1-abc", "MESH_DP")
+    server.send(node.batch(now()).SerializeToString())
+    made = json.loads(hopscope(
+        server, "task", "create", "ratings-v1-abc", "--rule", "path=/api/.*,min=100ms", "--rule", "5xx", "--json",
+    ))  # fmt: skip
+    assert made["state"] == "waiting" and made["owner"] == "local"
+    assert [(rule["path"], rule["min_duration_ms"], rule["status5xx"]) for rule in made["rules"]] == [
+        ("/api/.*", 100, False), ("", 0, True),
+    ]  # fmt: skip
+    assert "at least 100 ms" in hopscope(server, "task", "show", made["id"])
+    assert "one task at a time" in hopscope(server, "task", "create", "ratings-v1-abc", fails=True)
+    longer = json.loads(hopscope(server, "task", "extend", made["id"], "--by", "2m", "--json"))
+    ends = datetime.fromisoformat(longer["ends_at"]) - datetime.fromisoformat(made["ends_at"])
+    assert ends == timedelta(minutes=2)
+    hopscope(server, "task", "stop", made["id"])
+    with Client(base(server)) as client:
+        task = client.task(made["id"])
+        assert task.state == "stopped" and task.stopped_by == "local" and task in client.tasks("ratings-v1-abc")
+
+
+def test_what_cannot_be_is_said(told: tuple[Server, int]) -> None:
+    server = told[0]
+    assert "no service nix" in hopscope(server, "instances", "nix", fails=True)
+    assert "nix" in hopscope(server, "processes", "nix", fails=True)
+    assert "no duration" in hopscope(server, "edges", "--window", "soon", fails=True)
+    assert "earlier --from" in hopscope(server, "edges", "--to", "2026-01-01T00:00:00Z", fails=True)
+    with pytest.raises(HopscopeError, match="is `hopscope server` running there"):
+        Client("http://127.0.0.1:9").services()
+    with pytest.raises(HopscopeError, match="no address"):
+        Client("127.0.0.1:8080")
