@@ -74,6 +74,19 @@ def test_services_instances_processes(client: Client, told: tuple[Server, int]) 
     assert list(frame["name"]) == [it.name for it in processes] and processes.to_arrow().num_rows == 2
 
 
+def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -> None:
+    begin = datetime.fromtimestamp(told[1], UTC)
+    found = client.topology("reviews-v1-abc", (begin, begin + timedelta(seconds=SECONDS)))
+    names = {node.id: node.name for node in found.nodes if node.inside}
+    (line,) = found.edges
+    assert (names[line.client], names[line.server], line.port) == ("envoy", "python", 9080)
+    assert line.client_seen and line.server_seen and line.state == "healthy" and found.instance.name == "reviews-v1-abc"
+    words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
+    assert "envoy → python" in hopscope(told[0], "topology", "reviews-v1-abc", *words)
+    said = json.loads(hopscope(told[0], "topology", "reviews-v1-abc", *words, "--json"))
+    assert said["edges"][0]["rate"] == line.rate and said["window"]["from"] == begin.isoformat().replace("+00:00", "Z")
+
+
 def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     server = told[0]
     start = now() - 20
