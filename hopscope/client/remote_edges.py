@@ -42,12 +42,21 @@ class Seen:
     total: int
     edges: tuple[model.Edge, ...]
     completeness: tuple[Completeness, ...]
+    why_not: Mapping[str, str]
+    """Why a metric was not measured, at least at one side of one edge."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Seen:
         """An answer to EDGES."""
         window, completeness = read(answer["window"], Window), read(answer["completeness"], tuple[Completeness, ...])
-        return cls(window, answer["total"], tuple(map(_edge, answer["edges"])), completeness)
+        why_not = {
+            value["metric"]: value["whyNot"]
+            for edge in answer["edges"]
+            for side in (edge["clientSide"], edge["serverSide"])
+            for value in (side or {"metrics": ()})["metrics"]
+            if value["whyNot"]
+        }
+        return cls(window, answer["total"], tuple(map(_edge, answer["edges"])), completeness, why_not)
 
     def profile(self) -> model.Profile:
         """The same as a profile: its edges, its window and how much of it was recorded."""
@@ -56,7 +65,8 @@ class Seen:
         recorded = sum(held.seconds_recorded for held in self.completeness)
         window = model.Window(self.window.from_.isoformat().replace("+00:00", "Z"), float(self.window.seconds))
         seconds = {"asked": asked, "recorded": recorded}
-        return model.Profile(", ".join(sorted(hosts)), window, self.edges, (), {"seconds": seconds})
+        probes = {name: model.Probe(None, None, why_not) for name, why_not in self.why_not.items()}
+        return model.Profile(", ".join(sorted(hosts)), window, self.edges, (), {"seconds": seconds}, probes)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row per edge, columns as in docs/profile.md. Raises HopscopeError when pandas is not installed."""

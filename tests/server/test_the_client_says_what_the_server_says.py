@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -87,6 +88,17 @@ def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -
     assert said["edges"][0]["rate"] == line.rate and said["window"]["from"] == begin.isoformat().replace("+00:00", "Z")
 
 
+def measured(edge: model.Edge, profile: model.Profile) -> model.Edge:
+    """An edge without what no probe measures."""
+    refused = {name for name, probe in profile.probes.items() if probe.rung is None}
+    sides = {}
+    for name in ("client_side", "server_side"):
+        if (side := getattr(edge, name)) is not None:
+            kept = {metric: value for metric, value in side.metrics.items() if metric not in refused}
+            sides[name] = replace(side, metrics=kept)
+    return replace(edge, **sides)
+
+
 def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     server = told[0]
     start = now() - 20
@@ -99,7 +111,11 @@ def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     begin = datetime.fromtimestamp(start, UTC)
     with Client(base(server)) as client:
         seen = client.edges("pod-1", (begin, begin + timedelta(seconds=1)))
-        assert {it.id: it for it in seen.edges} == {it.id: it for it in sent[0].edges}
+        assert {it.id: it for it in seen.edges} == {it.id: measured(it, sent[0]) for it in sent[0].edges}
+        refused = {name: probe for name, probe in sent[0].probes.items() if probe.rung is None}
+        assert refused and {name: probe.why_not for name, probe in seen.profile().probes.items()} == {
+            name: probe.why_not for name, probe in refused.items()
+        }
         assert len(seen.to_pandas()) == len(sent[0].edges)
         line = sent[0].edges[0]
         series = client.series(line.id, (begin, begin + timedelta(seconds=SECONDS)), "1s", ("write",))
