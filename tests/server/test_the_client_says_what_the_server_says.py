@@ -13,6 +13,7 @@ import pytest
 
 from hopscope import Client, HopscopeError
 from hopscope.agent.reporters.hopscope import Reporter
+from hopscope.edges import model
 from hopscope.settings import AgentSettings
 
 from .conftest import Server, deliver, servers
