@@ -33,6 +33,7 @@ export function groups(count: number, most: number): Group[] {
       id: `g${i}/${m}`,
       name: `10.0.${i}.${m}:9080`,
       sub: ":9080",
+      whole: "envoy · :9080",
     }));
     return { id: `g${i}`, name: name("g", i), sub: "240/s", side, platform, seat, members };
   });

@@ -155,7 +155,9 @@ function groupsOf(topology: WholeTopology): Group[] {
 }
 
 function memberOf(node: TopologyNode): Member {
-  return { id: node.id, name: node.name, sub: node.address !== null && node.address !== node.name ? node.address : "" };
+  const other = (text: string | null | undefined): string => (text && text !== node.name ? text : "");
+  const [process, address] = [other(node.process?.name), other(node.address)];
+  return { id: node.id, name: node.name, sub: address, whole: [process, address].filter(Boolean).join(" · ") };
 }
 
 /** A closed card says its rate, an open one how many it holds, a single one its address. */
@@ -174,7 +176,7 @@ function subOf(
     const sum = rates.reduce<number>((total, one) => total + (one ?? 0), 0);
     return width === "rate" ? perSecond(sum) : bytesRate(sum);
   }
-  return group.members.length === 1 ? (first?.sub ?? "") : many(group.members.length, "peer");
+  return group.members.length === 1 ? (first?.whole ?? "") : many(group.members.length, "peer");
 }
 
 function amount(edge: TopologyLine, width: WidthBy): number | null {
@@ -241,7 +243,7 @@ function shownLine(
     label: first.label,
     state,
     why: bad ? why : "",
-    brief: change?.note ?? (bad ? first.brief : ""),
+    brief: change?.note ?? (wishes.changes !== null ? "=" : bad ? first.brief : ""),
     edges,
   };
 }

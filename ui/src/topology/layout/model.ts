@@ -14,7 +14,9 @@ export interface Inside {
 export interface Member {
   readonly id: string;
   readonly name: string;
+  /** Its address, in a row; with its process, on a card of its own. */
   readonly sub: string;
+  readonly whole: string;
 }
 
 /** Peers outside that share a card. `seat`: its number among the groups of the same side and kind. */

@@ -2,7 +2,7 @@
 
 import { wall, type Grid } from "./hexagon";
 import type { Box, Card, Group, Row, Side, State } from "./model";
-import { cutMiddle, textWidth } from "./text";
+import { cutEnd, cutMiddle, textWidth } from "./text";
 
 /** Sizes in pixels at zoom 1. */
 export interface Columns {
@@ -29,7 +29,7 @@ const OPEN_MEMBERS = 3;
 
 const ROOMY: Columns = {
   dense: false, rows: 7, pitch: 96, columns: 1, platform: 2, height: 46,
-  width: { client: 164, server: 180 }, gap: { client: 40, server: 92 }, between: 18, least: 1,
+  width: { client: 176, server: 196 }, gap: { client: 40, server: 92 }, between: 18, least: 1,
 }; // prettier-ignore
 const CLOSED: Columns = {
   dense: true, rows: 13, pitch: 46, columns: 3, platform: 3, height: 30,
@@ -136,7 +136,7 @@ function card(group: Group, seat: Seat, columns: Columns, grid: Grid, stateOf: (
     id: group.id,
     name: group.name,
     cut: cutMiddle(group.name, box.w - 20 - (form === "single" ? 0 : aside), size),
-    sub: group.sub,
+    sub: form === "single" ? cutEnd(group.sub, box.w - 20, 11) : group.sub,
     side: group.side,
     platform: group.platform,
     form,

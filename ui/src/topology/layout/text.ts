@@ -11,6 +11,18 @@ export function textWidth(text: string, size: number): number {
   return em * size;
 }
 
+/** A lesser text that fits: what comes first in it matters most. */
+export function cutEnd(text: string, width: number, size: number): string {
+  const letters = Array.from(text);
+  if (textWidth(text, size) <= width) return text;
+  let kept = letters.length - 1;
+  while (kept > 1 && textWidth(`${letters.slice(0, kept).join("").trimEnd()}…`, size) > width) kept -= 1;
+  return `${letters
+    .slice(0, kept)
+    .join("")
+    .replace(/[ ·]+$/, "")}…`;
+}
+
 /** A name that fits: cut in the middle, because names differ at both ends. */
 export function cutMiddle(name: string, width: number, size: number): string {
   const letters = Array.from(name);

@@ -109,7 +109,7 @@ function LineItem({ edge, name, pick }: ItemProps) {
       <button
         type="button"
         class="bare"
-        aria-label={`${who}, ${edge.label}, port ${edge.port}`}
+        aria-label={`${who}, ${edge.label}, ${edge.address}`}
         onClick={() => {
           pick({ kind: "line", id: edge.id });
         }}
@@ -117,7 +117,7 @@ function LineItem({ edge, name, pick }: ItemProps) {
         <Sign state={edge.state} quiet />
         <span>{who}</span>
         <span class="quiet">
-          {edge.label} :{edge.port}
+          {edge.label} {edge.address}
         </span>
         <span class="num">{edge.brief || rate(edge.rate)}</span>
       </button>

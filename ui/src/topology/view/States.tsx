@@ -51,11 +51,11 @@ function lastSecond(data: WholeTopology, silent: number): number {
 function seen(data: WholeTopology): string | null {
   const parts = data.completeness.map((host) => {
     const recorded = host.secondsAsked > 0 ? host.secondsRecorded / host.secondsAsked : 1;
-    return { host: host.host, recorded, gaps: host.gaps };
+    return { host: host.host, recorded, gaps: host.gaps, seconds: host.secondsRecorded, asked: host.secondsAsked };
   });
   const worst = parts.sort((a, b) => a.recorded - b.recorded)[0];
   if (worst && worst.recorded < SEEN_ENOUGH) {
-    const why = worst.gaps[0]?.cause ?? `${worst.host} recorded so many of the seconds`;
+    const why = worst.gaps[0]?.cause ?? `${worst.host} recorded ${span(worst.seconds)} of ${span(worst.asked)}`;
     return `${share(worst.recorded)} of this window was seen: ${why}. Dashed lines are affected.`;
   }
   const dashed = data.edges.filter((edge) => edge.seenShare < SEEN_ENOUGH);
