@@ -72,6 +72,7 @@ export function line(
     id,
     client,
     server,
+    address: server.includes(":") ? server : "10.1.0.7:9080",
     port: 9080,
     transport: "tcp",
     protocol: "http",

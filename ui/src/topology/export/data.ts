@@ -10,6 +10,7 @@ const PLAIN: readonly (readonly [string, (edge: TopologyLine) => Cell])[] = [
   ["edge", (edge) => edge.id],
   ["client_id", (edge) => edge.client],
   ["server_id", (edge) => edge.server],
+  ["dialed", (edge) => edge.address],
   ["port", (edge) => edge.port],
   ["transport", (edge) => edge.transport],
   ["protocol", (edge) => edge.protocol],

@@ -69,14 +69,7 @@ export const COLUMNS: readonly Column[] = [
   },
   { id: "client", title: "client", value: (_, names) => names.client, text: (_, names) => names.client },
   { id: "server", title: "server", value: (_, names) => names.server, text: (_, names) => names.server },
-  {
-    id: "port",
-    title: "port",
-    value: (edge) => edge.port,
-    text: (edge) => String(edge.port),
-    numeric: true,
-    low: true,
-  },
+  { id: "address", title: "dialed", value: (edge) => edge.address, text: (edge) => edge.address, low: true },
   { id: "protocol", title: "protocol", value: (edge) => edge.label, text: (edge) => edge.label },
   { id: "rate", title: "rate", value: (edge) => edge.rate, text: (edge) => rate(edge.rate), numeric: true },
   {

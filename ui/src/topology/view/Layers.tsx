@@ -41,6 +41,14 @@ const Captions = steady(function Captions({ captions }: { captions: Picture["cap
   );
 });
 
+/** Lines that are drawn as one differ by what was dialed. */
+function several(addresses: readonly string[]): string {
+  if (addresses.length < 2) return "";
+  const different = [...new Set(addresses)];
+  const more = different.length > 3 ? ` and ${different.length - 3} more` : "";
+  return `${addresses.length} lines, to ${different.slice(0, 3).join(", ")}${more}`;
+}
+
 export interface LayersProps {
   picture: Picture;
   scene: Scene;
@@ -61,7 +69,7 @@ export function Layers({ picture, scene, title, sub, line, node }: LayersProps) 
     const shown = scene.lines.get(one.id);
     if (!shown) return null;
     const name = `${shown.client} to ${shown.server}, ${shown.label}`;
-    const more = shown.edges.length > 1 ? `${shown.edges.length} lines` : "";
+    const more = several(shown.edges.map((edge) => edge.address));
     const why = [shown.why, more].filter(Boolean).join("; ");
     return <WireShape key={one.id} wire={one} name={name} why={why} selected={line === one.id} />;
   };
