@@ -29,7 +29,7 @@ Examples:
 @settings(AgentSettings)
 @click.option("--child", is_flag=True, hidden=True)
 def command(config: Path | None, child: bool, **flags: Any) -> None:
-    """Watch this host all the time and report to a server. Needs root."""
+    """Watch this host, all the time or on demand, and report to a server. Needs root."""
     chosen = read(AgentSettings, config, flags)
     from hopscope.agent.run import run
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -351,3 +352,14 @@ def test_a_container_of_an_old_hierarchy(watch: Watch, made: Cgroups, server: Se
     finally:
         time.sleep(0.1)
         folder.rmdir()
+
+
+def test_nothing_gathers_from_task_to_task(watch: Watch) -> None:
+    recorders, files = [], set()
+    for number in range(5):
+        watch.trace([Task(number, "one", "one", TASK.ends)])
+        recorders.append(weakref.ref(watch._recorder))
+        watch.trace([])
+        files.add(len(list(Path("/proc/self/fd").iterdir())))
+    assert [recorder() for recorder in recorders] == [None] * 5
+    assert len(files) == 1
