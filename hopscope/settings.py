@@ -70,6 +70,9 @@ class ServerSettings:
     )
     http: str = field(default="127.0.0.1:8080", metadata=_says("Where page and API are: host:port."))
     retention_hours: int = field(default=24, metadata=_says("Hours that rows of a second are kept."))
+    task_retention_hours: int = field(
+        default=7 * 24, metadata=_says("Hours that the seconds of a profiling task are kept.")
+    )
     retention_days_minutes: int = field(default=7, metadata=_says("Days that rows of a minute are kept."))
     retention_days_hours: int = field(
         default=180, metadata=_says("Days that rows of an hour, and the names of things, are kept.")

@@ -8,7 +8,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,7 @@ from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
 from hopscope.server.access.tls import Certificates
 from hopscope.server.ingest import Ingest
+from hopscope.server.keeping import Keeping
 from hopscope.server.query.app import Web
 from hopscope.server.query.concerns import concerns
 from hopscope.server.query.exposition import Exposition, Own, Stored
@@ -49,7 +51,7 @@ for _late in (
         import_module(_late)
 
 SPOOL_BYTES = 512_000_000
-_RETRY_SECONDS, _GRACE_SECONDS = 5.0, 3.0
+_RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS = 5.0, 60.0, 3.0
 
 
 def serve(settings: ServerSettings) -> None:
@@ -101,8 +103,12 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             raise ServerError(str(error)) from error
         collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors)
         stack.callback(collector.stop, _GRACE_SECONDS)
-        stack.enter_context(_retrying(ingest))
+        stack.enter_context(_now_and_then("retry", _RETRY_SECONDS, ingest.replay, "the spool waits"))
         reader = Reader(store, retention)
+        keeping = Keeping(store, reader, tasks)
+        stack.enter_context(
+            _now_and_then("keep", _KEEP_SECONDS, lambda: keeping.keep(time.time()), "seconds of tasks wait to be kept")
+        )
         parts = Own(spool, ingest, doors), Stored(reader, tasks, settings.metrics_edges)
         web = Web(
             concerns(reader, spool, ingest, tasks), Exposition(parts, ingest), lambda: _ready(reader, ingest), doors
@@ -157,18 +163,18 @@ def _owned(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _retrying(ingest: Ingest) -> Iterator[None]:
-    """Now and then tries again what the store refused."""
+def _now_and_then(name: str, seconds: float, work: Callable[[], object], waits: str) -> Iterator[None]:
+    """Does some work now and then; `waits`: what it means when the store refuses."""
     end = threading.Event()
 
-    def retry() -> None:
-        while not end.wait(_RETRY_SECONDS):
+    def repeat() -> None:
+        while not end.wait(seconds):
             try:
-                ingest.replay()
+                work()
             except StoreError as error:
-                log.error("the spool waits: %s", error)
+                log.error("%s: %s", waits, error)
 
-    thread = threading.Thread(target=retry, name="hopscope-retry")
+    thread = threading.Thread(target=repeat, name=f"hopscope-{name}")
     thread.start()
     try:
         yield

@@ -101,6 +101,10 @@ class Tasks:
         _need_running(found, now)
         return self._happened(found, who, now, "stopped", body())
 
+    def kept(self, task: Task, until: int) -> None:
+        """Its seconds up to a moment (Unix ms) are kept longer."""
+        self._write([Event(_now_ms(), task.id, "kept", 0, "", task.name, body(until=until))])
+
     def running(self) -> dict[int, Task]:
         """The tasks that run now, as an agent is told: at most FRESH_MS old."""
         now = _now_ms()

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from hopscope.server.analysis.entities import Name
 
-Kind = Literal["created", "extended", "stopped", "traced"]
+Kind = Literal["created", "extended", "stopped", "traced", "kept"]
 State = Literal["waiting", "running", "finished", "stopped", "refused"]
 STATES: tuple[State, ...] = ("waiting", "running", "finished", "stopped", "refused")
 LEAST_SECONDS, MOST_SECONDS = 5, 86_400
@@ -63,7 +63,7 @@ class Traced:
 
 @dataclass(slots=True)
 class Task:
-    """A task as its events tell it. Times: Unix ms."""
+    """A task as its events tell it. Times: Unix ms. `kept_until`: its seconds up to then are kept longer."""
 
     id: int
     name: Name
@@ -77,6 +77,7 @@ class Task:
     refused: str | None = None
     traced: dict[int, Traced] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    kept_until: int = 0
 
     @property
     def traced_at(self) -> int | None:
@@ -132,6 +133,9 @@ def _created(event: Event) -> Task:
 
 
 def _add(task: Task, event: Event) -> None:
+    if event.kind == "kept":
+        task.kept_until = max(task.kept_until, event.said["until"])
+        return
     if event.kind == "traced":
         task.events.append(event)
         said = event.said

@@ -9,6 +9,7 @@ from hopscope.server.query.concern import Concern
 from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.edges import Edges
 from hopscope.server.query.entities import Entities
+from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.looks import Looks
@@ -26,19 +27,19 @@ from hopscope.server.tasks import Tasks
 
 def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list[Concern]:
     """What answers each field of the schema."""
-    lines = Lines(reader)
+    lines, kept_longer = Lines(reader), KeptLonger(reader, tasks)
     agents, listeners, tasked = Agents(reader, spool, ingest), Listeners(reader), TaskQueries(reader, tasks)
     entities = Entities(reader, lines, agents, listeners, tasked)
     return [
         Edges(reader),
         Series(reader),
-        EdgeSeries(reader),
+        EdgeSeries(reader, kept_longer),
         listeners,
         agents,
         entities,
         tasked,
         Search(reader),
-        Topology(reader, lines, entities),
+        Topology(reader, lines, entities, kept_longer),
         Looks(reader, lines),
         Compare(reader, lines),
         Timeline(reader, entities),

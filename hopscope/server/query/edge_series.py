@@ -11,7 +11,9 @@ import numpy as np
 from hopscope.metrics import BY_NAME, SIDE, TCP
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.columns import Points, by_label, floats, measured, plain
+from hopscope.server.analysis.entities import Name
 from hopscope.server.query.edges import host_of
+from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.neighbours import named
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import MERGED, Reader, Row, number_of, window_of
@@ -26,8 +28,9 @@ _CONNECTIONS = ("opened", "closed", "active")
 class EdgeSeries:
     """Query.edgeSeries."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, kept_longer: KeptLonger) -> None:
         self._reader = reader
+        self._kept_longer = kept_longer
         self.fields: Fields = {"Query": {"edgeSeries": self.edge_series}}
 
     def edge_series(
@@ -37,11 +40,12 @@ class EdgeSeries:
         """See `Query.edgeSeries` in the schema."""
         if unknown := [name for name in metrics or () if name not in BY_NAME]:
             raise ValueError(f"there is no metric {unknown[0]!r}")
-        cut, size = self._cut(asked(window, time.time()), step, points)
+        span = asked(window, time.time())
         line = number_of(edge)
-        known = named(self._reader, [line], cut.span)
+        known = named(self._reader, [line], span)
         if line not in known.things:
             raise ValueError(f"there is no edge {edge}")
+        cut, size = self._cut(span, step, points, set(known.names.values()))
         halves = known.whole(line)
         hosts = [host_of(known.things[half], end) for half, end in zip(halves, ("client", "server"), strict=True)]
         seen = self._seen(cut, size, set(hosts))
@@ -67,17 +71,21 @@ class EdgeSeries:
             "completeness": [row for row in self._reader.completeness(cut) if row["id"] in hosts],
         }
 
-    def _cut(self, span: Span, step: Step, points: int | None) -> tuple[Cut, int]:
+    def _cut(self, span: Span, step: Step, points: int | None, names: set[Name]) -> tuple[Cut, int]:
         """The window in whole points, and the seconds of one."""
         if points is not None and not 0 < points <= MOST_POINTS:
             raise ValueError(f"points: from 1 to {MOST_POINTS}")
-        finest = kept(span, time.time(), self._reader.retention, BY_STEP[step].seconds)
+        now = time.time()
+        finest = kept(span, now, self._reader.retention, BY_STEP[step].seconds)
+        of_task = self._kept_longer.cut(span, names, now) if step == "1s" else None
+        if of_task is not None:
+            finest = BY_STEP["1s"]
         steps = span.widened(finest.seconds).seconds // finest.seconds
         size = finest.seconds * -(-steps // (points or steps))
         whole = span.widened(size)
         if whole.seconds // size > MOST_POINTS + 1:
             raise ValueError(f"more than {MOST_POINTS} points; a shorter window, a longer step, or `points`")
-        return Cut.one(finest, whole), size
+        return Cut(whole, ((finest, whole),), of_task is not None), size
 
     def _rows(self, cut: Cut, size: int, lines: list[int]) -> dict[tuple[int, int], list[Row]]:
         """The rows of lines by line and side: one for each metric and label, with arrays over the points."""

@@ -16,11 +16,12 @@ from hopscope.server.query.alive import Alive
 from hopscope.server.query.edges import host_of as measures
 from hopscope.server.query.entities import Entities, process
 from hopscope.server.query.figures import side
+from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import Neighbours, neighbours
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, Row, window_of
-from hopscope.server.query.windows import Cut, asked, few_rows, text
+from hopscope.server.query.windows import SECONDS_LIMIT, Cut, asked, few_rows, text
 
 MOST_EDGES = 5000
 
@@ -28,7 +29,8 @@ MOST_EDGES = 5000
 class Topology:
     """Query.topology."""
 
-    def __init__(self, reader: Reader, lines: Lines, entities: Entities) -> None:
+    def __init__(self, reader: Reader, lines: Lines, entities: Entities, kept_longer: KeptLonger) -> None:
+        self._kept_longer = kept_longer
         self._reader = reader
         self._lines = lines
         self._entities = entities
@@ -44,7 +46,10 @@ class Topology:
         """See `Query.topology` in the schema."""
         now = time.time()
         name = self._alive.meant(instance)
-        cut = few_rows(asked(window, now), now, self._reader.retention)
+        span = asked(window, now)
+        few = few_rows(span, now, self._reader.retention)
+        of_task = self._kept_longer.cut(span, [name], now) if span.seconds <= SECONDS_LIMIT else None
+        cut = of_task or few
         known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
         places, ends, inside = known.places()
         halves = {line: known.whole(line) for line in ends}

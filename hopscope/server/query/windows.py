@@ -51,10 +51,14 @@ def asked(window: Mapping[str, Any], now: float) -> Span:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A window as the rows of one or more tables make it up exactly: each table with its part of the window."""
+    """A window as the rows of one or more tables make it up exactly: each table with its part of the window.
+
+    `of_task`: the seconds are those that were kept longer for a task.
+    """
 
     span: Span
     pieces: tuple[tuple[Resolution, Span], ...]
+    of_task: bool = False
 
     @classmethod
     def one(cls, resolution: Resolution, span: Span) -> Cut:
@@ -69,8 +73,8 @@ class Cut:
     def rows(self, table: str, condition: str = "1") -> str:
         """What to put behind FROM to read the rows of `table` in the window that meet a condition."""
         parts = [
-            f"SELECT * FROM {table}_{resolution.step} WHERE ts >= toDateTime({span.start})"
-            f" AND ts < toDateTime({span.end}) AND ({condition})"
+            f"SELECT * FROM {table}_{'kept FINAL' if self.of_task else resolution.step}"
+            f" WHERE ts >= toDateTime({span.start}) AND ts < toDateTime({span.end}) AND ({condition})"
             for resolution, span in self.pieces
         ]
         return f"({' UNION ALL '.join(parts)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hopscope.server.storage.tables import gaps, mesh, metrics, places, tasks, things, witnesses
+from hopscope.server.storage.tables import gaps, kept_seconds, mesh, metrics, places, tasks, things, witnesses
 from hopscope.server.storage.tables.kinds import Rolled, Table
 
 ALL: tuple[Table | Rolled, ...] = (
@@ -12,5 +12,6 @@ ALL: tuple[Table | Rolled, ...] = (
     *places.TABLES,
     *witnesses.TABLES,
     *tasks.TABLES,
+    *kept_seconds.TABLES,
     *mesh.TABLES,
 )

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from hopscope.server.storage.tables.kept import RESOLUTIONS, Step
+from hopscope.server.storage.tables.kept import RESOLUTIONS, Kept
 
 TOKEN_WINDOW = 20_000
 """Inserts of each table whose tokens are remembered: 33 agents with ten minutes each to send again."""
-Engine = Literal["MergeTree", "ReplacingMergeTree(last)", "AggregatingMergeTree"]
+Engine = Literal["MergeTree", "ReplacingMergeTree", "ReplacingMergeTree(last)", "AggregatingMergeTree"]
 _MERGE = re.compile(r"SimpleAggregateFunction\((\w+),")
 
 
@@ -47,7 +47,7 @@ class Table:
     order: str
     shard: str
     time: str
-    kept: Step
+    kept: Kept
     partition: str = ""
 
     @property
@@ -130,18 +130,18 @@ class Rolled:
                 yield f"ALTER TABLE {view} MODIFY QUERY {select}"
 
 
-def entity(name: str, order: str, columns: tuple[Field, ...], kept: Step = "1h") -> Table:
+def entity(name: str, order: str, columns: tuple[Field, ...], kept: Kept = "1h") -> Table:
     """Things that have names: of rows of the same `order` the latest counts; read it with FINAL. `id` is its shard."""
     last = fields(min(field.since for field in columns), last="DateTime('UTC')")
     return Table(name, columns + last, "ReplacingMergeTree(last)", order, "id", "last", kept)
 
 
-def events(name: str, order: str, columns: tuple[Field, ...], shard: str, time: str, kept: Step = "1h") -> Table:
+def events(name: str, order: str, columns: tuple[Field, ...], shard: str, time: str, kept: Kept = "1h") -> Table:
     """What happened: rows are added and stay."""
     return Table(name, columns, "MergeTree", order, shard, time, kept)
 
 
-def merged(name: str, order: str, columns: tuple[Field, ...], shard: str, time: str, kept: Step = "1h") -> Table:
+def merged(name: str, order: str, columns: tuple[Field, ...], shard: str, time: str, kept: Kept = "1h") -> Table:
     """Rows of the same `order` are one, whose other columns, each a SimpleAggregateFunction, are merged."""
     return Table(name, columns, "AggregatingMergeTree", order, shard, time, kept)
 

@@ -19,6 +19,6 @@ TABLES = (
         ),
         shard="edge",
         time="ts",
-        kept="1s",
+        kept="task",
     ),
 )
