@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hopscope.edges.label import label
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.comparison import FIGURES, Window, changes
 from hopscope.server.analysis.lines import Line, whole_line
+from hopscope.server.analysis.words import words
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.lines import Lines
-from hopscope.server.query.neighbours import Neighbours, neighbours
+from hopscope.server.query.neighbours import neighbours
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, window_of
 from hopscope.server.query.windows import Cut, Span, asked, few_rows
@@ -60,6 +60,7 @@ class Compare:
         hosts = {row["host"] for pair in halves.values() for half in pair for row in known.things[half]}
         ids = sorted({half for pair in halves.values() for half in pair})
         first, second = (self._window(cut, ids, hosts) for cut in cuts)
+        logged = self._reader.logged(known.things, reach)
         found = []
         compared = 0
         for line, pair in halves.items():
@@ -74,7 +75,7 @@ class Compare:
                         "server": ends[line][1],
                         "client_name": names[0],
                         "server_name": names[1],
-                        "label": _label(known, line),
+                        "label": words([row for half in pair for row in known.things[half]], logged).label,
                         **{key: getattr(change, key) for key in _CHANGE},
                     }
                 )
@@ -107,9 +108,3 @@ class Compare:
 
 
 _CHANGE = ("kind", "metric", "a", "b", "change", "direction", "sure", "sentence")
-
-
-def _label(known: Neighbours, line: int) -> str:
-    rows = known.things[line]
-    learned = next((row for row in rows if row["protocol"] != "unknown"), rows[0])
-    return label(learned["transport"], learned["protocol"], learned["security"])

@@ -9,6 +9,7 @@ from typing import Any
 from hopscope.edges.histogram import percentile
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.lines import WORST_FIRST, Line, Verdict, histogram
+from hopscope.server.analysis.topology import Where
 from hopscope.server.analysis.words import Logged, words
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import Neighbours, named
@@ -17,6 +18,7 @@ from hopscope.server.query.reader import Reader, window_of
 from hopscope.server.query.windows import asked, few_rows
 
 MOST = 500
+_ENDS: tuple[Where, Where] = ("client", "server")
 
 
 class Looks:
@@ -61,13 +63,13 @@ class Looks:
 def _look(
     known: Neighbours, number: int, line: Line, verdict: Verdict, since: str | None, seconds: float, logged: Logged
 ) -> dict[str, Any]:
-    row = known.things[number][0]
-    ends = {end: known.end_of(number, end) for end in ("client", "server")}
+    ends = {end: known.end_of(number, end) for end in _ENDS}
     owner = next((known.names[process] for process in ends.values() if process in known.names), None)
     return {
         "edge": f"{number:016x}",
+        # As on the topology of the owner: its own processes by their names, others by their pods.
         **{
-            end: known.processes[process]["name"] if process in known.processes else row[f"{end}_address"]
+            end: known.called[process] if owner and known.names.get(process) == owner else known.peer(number, end).name
             for end, process in ends.items()
         },
         "label": words(known.things[number], logged).label,

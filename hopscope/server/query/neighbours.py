@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.halves import Halves
-from hopscope.server.analysis.topology import Places, Where, host_of, own_address, resolved
+from hopscope.server.analysis.topology import Peer, Places, Where, host_of, own_address, resolved
 from hopscope.server.query.reader import MOMENTS, Reader, Row
 from hopscope.server.query.windows import Span
 
@@ -36,6 +36,7 @@ class Neighbours:
     things: Mapping[int, list[Row]]
     halves: Halves
     processes: Mapping[int, Row]
+    called: Mapping[int, str]
     names: Mapping[int, Name]
     at: Mapping[str, frozenset[Name]]
     first: Mapping[int, int]
@@ -57,23 +58,26 @@ class Neighbours:
             return line, line
         return (line, other) if self.process_at(line, "client") else (other, line)
 
+    def peer(self, line: int, end: Where) -> Peer:
+        """Whom an end of a line could be resolved to."""
+        address = self.things[line][0][f"{end}_address"]
+        found = self._behind(line, end, self.process_at(line, end))
+        at = self.at.get(host_of(address), frozenset())
+        return resolved(address, found, self.names, self.called, at)
+
     def places(self) -> tuple[Places, dict[int, tuple[str, str]], int]:
         """All nodes, for each line those at its two ends, and how many places there are inside."""
         places = Places()
         ends: dict[int, tuple[str, str]] = {}
-        called = {number: row["name"] for number, row in self.processes.items()}
         for line in self.mine:
             first = self.first.get(line, 0)
             nodes = []
             for end in _ENDS:
                 process = self.process_at(line, end)
                 if process in self.own:
-                    node = places.inside(process, called.get(process, "?"), self.name, first, end)
+                    node = places.inside(process, self.called.get(process, "?"), self.name, first, end)
                 else:
-                    address = self.things[line][0][f"{end}_address"]
-                    at = self.at.get(host_of(address), frozenset())
-                    peer = resolved(address, self._behind(line, end, process), self.names, called, at)
-                    node = places.outside(peer, first, end)
+                    node = places.outside(self.peer(line, end), first, end)
                 nodes.append(node.id)
             ends[line] = nodes[0], nodes[1]
         return places, ends, places.finish()
@@ -123,7 +127,8 @@ def _completed(
     hosts = reader.hosts()
     names = {number: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for number, row in processes.items()}
     first = reader.first(things)
-    return Neighbours(name, own, things, halves, processes, names, _owners(reader, ips, hosts), first)
+    called = {number: row["name"] for number, row in processes.items()}
+    return Neighbours(name, own, things, halves, processes, called, names, _owners(reader, ips, hosts), first)
 
 
 def _known(rows: list[Row], end: str) -> bool:
