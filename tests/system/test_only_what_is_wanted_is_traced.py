@@ -243,6 +243,44 @@ def test_a_look_at_everything_ends_with_itself(watch: Watch, made: Cgroups, serv
         window.close()
 
 
+def test_thousands_of_short_lives(watch: Watch, made: Cgroups) -> None:
+    watch.trace([TASK])
+    window = watch.open(selection=Selection(cgroup=f"{made.name}/one"))
+    running = {name: Workload("churn", 200, 10, born=made.born_in(name)) for name in ("one", "two")}
+    ports = {name: churn.hear()["port"] for name, churn in running.items()}
+    for churn in running.values():
+        churn.say("go")
+    counted = running["one"].finish()
+    assert running["two"].finish() == counted == {"connections": 2000, "failed": 0}
+    picture = window.take()
+    (edge,) = edges_to(picture, ports["one"])
+    assert edge.connections.opened == edge.connections.closed == 2001
+    # The last connection only says `end`.
+    assert (value(edge.client_side, "write").count, value(edge.client_side, "read").bytes) == (2001, 10_000)
+    assert (value(edge.server_side, "write").count, value(edge.server_side, "read").bytes) == (2000, 6003)
+    assert not edges_to(picture, ports["two"])
+    assert not picture.completeness["lost"]
+
+
+def test_others_that_come_and_go_disturb_nothing(watch: Watch, made: Cgroups, server: Server) -> None:
+    other = Task(8, "two", "two", TASK.ends)
+    command = [sys.executable, TALK, "50", "100", "100", "60"]
+    watch.trace([TASK])
+    with endpoint(made, "one") as one:
+        server.take(one)
+        window = watch.open("off", selection=Selection(cgroup=f"{made.name}/one"))
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):
+                talking = subprocess.Popen(command, preexec_fn=made.born_in("two"), stdout=subprocess.DEVNULL)
+                stack.callback(talking.wait)
+                stack.callback(talking.kill)
+            for turn in range(40):
+                send(one, 25)
+                watch.trace([TASK, other] if turn % 2 else [TASK])
+        assert sent(window.take(), one, server.port) == (1000, 10_000, 0)
+        window.close()
+
+
 def test_a_name_is_found_when_a_program_becomes_it(watch: Watch, made: Cgroups, server: Server) -> None:
     with endpoint(made, "two") as two:
         server.take(two)
