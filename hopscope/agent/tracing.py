@@ -35,8 +35,10 @@ class Tracing:
         self._refused: dict[Wish, dict[str, str]] = {}
 
     def close(self) -> None:
-        """Nobody needs to hear of processes any more."""
+        """Nobody is wanted any more, and nobody needs to hear of processes; the next session begins with that."""
         self._processes.heard = None
+        self._filter.everything(False)
+        self._filter.judge(False, False)
 
     def not_traced(self, wish: Wish) -> dict[str, str]:
         """Processes that are wanted and not traced, as `name (pid)`, and why."""
