@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import quote
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Mode = Literal["always", "on-demand"]
@@ -64,6 +66,23 @@ class ServerSettings:
     """The half that keeps and answers. In the file: table `[server]`."""
 
     data_dir: Path = field(default=Path("/var/lib/hopscope"), metadata=_says("Where the data are kept."))
+    disk_limit_bytes: int | None = field(
+        default=50_000_000_000,
+        metadata=_says(
+            "Bytes of data (on each node) beyond which the oldest seconds, then minutes, are dropped; or none."
+        ),
+    )
+    store: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_says(
+            "Where the rows are: clickhouse://user@host:8123,host:8123/database?cluster=name, clickhouses:// with TLS; "
+            "or none: in data_dir."
+        ),
+    )
+    store_password_file: Path | None = field(
+        default=None, metadata=_says("Holds the store's password; HOPSCOPE_STORE_PASSWORD is asked else.")
+    )
     grpc: str = field(default="127.0.0.1:11800", metadata=_says("Where agents report: host:port."))
     socket: Path | None = field(
         default=Path("/run/hopscope/server/grpc.sock"), metadata=_says("Unix socket of the local agent, or none.")
@@ -122,7 +141,26 @@ def read(kind: type[Settings], file: Path | None = None, flags: Mapping[str, Any
         raise SettingsError(_unknown(unknown[0], hints))
     made = kind(**{name: _read(name, value, hints[name]) for name, value in given.items()})
     _check(made)
+    if isinstance(made, ServerSettings) and made.store is not None:
+        return dataclasses.replace(made, store=with_password(made.store, made.store_password_file))
     return made
+
+
+def with_password(store: str, file: Path | None) -> str:
+    """The URL of a store with the password of a file or of HOPSCOPE_STORE_PASSWORD; one that is in it stays. Read here,
+    while we may still be a user who can. Raises SettingsError."""
+    scheme, _, rest = store.partition("://")
+    login, at, place = rest.partition("@")
+    if ":" in login and at:
+        return store
+    try:
+        password = file.read_text().strip() if file else os.environ.get("HOPSCOPE_STORE_PASSWORD")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
+    if not password:
+        return store
+    user = login if at else "default"
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place if at else rest}"
 
 
 def _table(file: Path) -> dict[str, Any]:
@@ -176,7 +214,7 @@ def _read(name: str, value: Any, hint: Any) -> Any:
 def _check(made: AgentSettings | ServerSettings) -> None:
     for held in dataclasses.fields(made):
         value = getattr(made, held.name)
-        if held.type == "int" and value <= 0:
+        if held.type in ("int", "int | None") and value is not None and value <= 0:
             raise SettingsError(f"{held.name} = {value}: must be above 0")
     if isinstance(made, ServerSettings):
         address("grpc", made.grpc)

@@ -31,7 +31,7 @@ class Commands(click.Group):
     """Commands that are imported when they are asked for, so that `--help` needs nothing and starts at once."""
 
     names = (
-        "profile", "top", "show", "diff", "check", "run", "demo", "agent", "server",
+        "profile", "top", "show", "diff", "check", "run", "demo", "agent", "server", "store",
         "services", "instances", "processes", "task", "topology", "edges", "mesh", "token",
     )  # fmt: skip
 

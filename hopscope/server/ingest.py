@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
+from hopscope.server.analysis.bounds import Bounds
 from hopscope.server.analysis.tables import inserts
+from hopscope.server.groups import Groups, store_group
+from hopscope.server.ledger import Ledger
 from hopscope.server.measures import Measures
 from hopscope.server.spool import Received, Spool, SpoolFull
 from hopscope.server.storage.store import Insert, Store, StoreError
@@ -21,11 +26,16 @@ _OUTCOMES = {Malformed: "malformed", SpoolFull: "spool full", StoreError: "store
 
 
 class Ingest:
-    """Takes batches from any thread. A batch is stored whole or, until it is, kept in the spool."""
+    """Takes batches from any thread. A batch is stored whole or, until it is, kept in the spool.
 
-    def __init__(self, store: Store, spool: Spool) -> None:
-        self._store = store
-        self._spool = spool
+    A store that is ours `alone` gets groups of batches. Else other servers may get a batch again that we got: each is
+    stored under its own token, and the engine knows which it has.
+    """
+
+    def __init__(self, store: Store, spool: Spool, ledger: Ledger, alone: bool) -> None:
+        self._store, self._spool, self._ledger = store, spool, ledger
+        self._groups = Groups(self._store_group, spool, ledger, self._again) if alone else None
+        self._bounds = Bounds()
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
         self.trouble: str | None = None
@@ -36,8 +46,10 @@ class Ingest:
         self.measures.bytes.inc(len(data))
         try:
             self._take(data, received_ms, sent_ms)
-        except (Malformed, SpoolFull, StoreError) as error:
-            self.measures.batches.labels(_OUTCOMES[type(error)]).inc()
+        except tuple(_OUTCOMES) as error:
+            self.measures.batches.labels(
+                next(said for kind, said in _OUTCOMES.items() if isinstance(error, kind))
+            ).inc()
             raise
         self.measures.batches.labels("stored").inc()
 
@@ -45,45 +57,83 @@ class Ingest:
         batch = _parse(data)
         self.measures.lag_seconds.observe(max(0.0, received_ms / 1000 - batch.second - 1))
         skew_ms = 0 if sent_ms is None else received_ms - sent_ms
-        received = Received(f"{batch.boot:016x}-{batch.sequence}", received_ms, skew_ms, data)
+        received = Received((batch.boot, batch.sequence), received_ms, skew_ms, data)
         rows = _rows(batch, received)
-        with self._guard:
-            self._under_way.add(received.token)
+        if self._bounds.keep(batch):
+            # What is spooled is what is stored, also when it is stored again with nothing remembered.
+            received = replace(received, data=batch.SerializeToString())
+            rows = _rows(batch, received)
         try:
-            self._spool.write(received)
-            self._insert(rows, received.token)
-        finally:
-            with self._guard:
-                self._under_way.discard(received.token)
-
-    def replay(self) -> int:
-        """Stores what is in the spool and not under way; returns how many batches that were. Raises StoreError."""
-        stored = 0
-        for received in self._spool.left():
-            with self._guard:
-                if received.token in self._under_way:
-                    continue
-            try:
-                rows = _rows(_parse(received.data), received)
-            except Malformed as error:
-                self._spool.set_aside(received.token, str(error))
-                continue
-            self._insert(rows, received.token)
-            self.measures.replayed.inc()
-            stored += 1
-        return stored
-
-    def _insert(self, rows: list[Insert], token: str) -> None:
-        try:
-            with self.measures.insert_seconds.time():
-                for insert in rows:
-                    self._store.insert(insert, token)
+            if self._groups is not None:
+                self._groups.store(received, rows)
+            else:
+                self._alone(received, rows)
         except StoreError as error:
             self.trouble = str(error)
             raise
         self.trouble = None
-        self.measures.rows.inc(sum(insert.rows for insert in rows))
+
+    def replay(self) -> int:
+        """Stores what is in the spool and not under way; returns how many batches that were. Raises StoreError, when
+        the rest is stored."""
+        stored: list[int] = []
+        if self._groups is not None:
+            self._groups.alone(lambda: stored.append(self._replay()))
+        else:
+            stored.append(self._replay())
+        return sum(stored)
+
+    def _replay(self) -> int:
+        stored, failed = 0, None
+        for token in self._spool.tokens():
+            with self._guard:
+                if token in self._under_way:
+                    continue
+            try:
+                stored += self._again(token)
+            except (StoreError, OSError) as error:
+                failed = StoreError(str(error))
+        if failed is not None:
+            self.trouble = str(failed)
+            raise failed
+        self.trouble = None
+        return stored
+
+    def _again(self, token: str) -> int:
+        """Stores a group of the spool; returns how many batches it has."""
+        group = self._spool.read(token)
+        try:
+            rows = [_rows(_parse(received.data), received) for received in group]
+        except Malformed as error:
+            self._spool.set_aside(token, str(error))
+            return 0
+        if not group:
+            return 0
+        self._store_group(rows, token)
+        if self._groups is not None:
+            self._ledger.add(received.number for received in group)
         self._spool.remove(token)
+        self.measures.replayed.inc(len(group))
+        return len(group)
+
+    def _alone(self, received: Received, rows: Sequence[Insert]) -> None:
+        if received.number in self._ledger:
+            # Stored here before the data moved to where they are shared.
+            return
+        with self._guard:
+            self._under_way.add(received.token)
+        try:
+            token = self._spool.write([received])
+            self._store_group([rows], token)
+            self._spool.remove(token)
+        finally:
+            with self._guard:
+                self._under_way.discard(received.token)
+
+    def _store_group(self, batches: Sequence[Sequence[Insert]], token: str) -> None:
+        with self.measures.insert_seconds.time():
+            store_group(self._store, batches, token)
+        self.measures.rows.inc(sum(insert.rows for rows in batches for insert in rows))
 
 
 def _parse(data: bytes) -> wire.Batch:

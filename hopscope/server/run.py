@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
@@ -12,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
-from pathlib import Path
 
 import uvicorn
 
@@ -20,15 +18,18 @@ from hopscope import logs
 from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
 from hopscope.server.access.tls import Certificates
+from hopscope.server.disk_limit import DiskLimit
+from hopscope.server.folder import owned
 from hopscope.server.ingest import Ingest
 from hopscope.server.keeping import Keeping
+from hopscope.server.ledger import Ledger
 from hopscope.server.query.app import Web
 from hopscope.server.query.concerns import concerns
 from hopscope.server.query.exposition import Exposition, Own, Stored
 from hopscope.server.query.reader import Reader
 from hopscope.server.receivers.collector import Collector
 from hopscope.server.spool import Spool
-from hopscope.server.storage.embedded import Embedded
+from hopscope.server.storage.engines import opened
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import StoreError
 from hopscope.server.storage.tables.kept import Retention
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 for _late in (
     "anyio._backends._asyncio",
     "grpc._utilities",
+    "numpy.ma",
     "grpc.aio._server",
     "uvicorn.lifespan.off",
     "uvicorn.loops.asyncio",
@@ -50,7 +52,6 @@ for _late in (
     with suppress(ModuleNotFoundError):
         import_module(_late)
 
-SPOOL_BYTES = 512_000_000
 _RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS = 5.0, 60.0, 3.0
 
 
@@ -83,20 +84,21 @@ class Running:
 @contextmanager
 def running(settings: ServerSettings) -> Iterator[Running]:
     """A server for as long as the block runs. Raises ServerError when it cannot start."""
-    _need_wide_vectors()
     hosts = {name: address(name, getattr(settings, name)) for name in ("grpc", "http")}
     retention = Retention.of(settings)
     with ExitStack() as stack:
         doors = Doors(settings)
         listening = stack.enter_context(_bind(*hosts["http"]))
-        stack.enter_context(_owned(settings.data_dir))
+        stack.enter_context(owned(settings.data_dir))
         try:
-            store = Embedded(settings.data_dir)
+            store = opened(settings)
             stack.callback(store.close)
             store_id = prepare(store, retention)
             tasks = Tasks(store, store_id)
-            spool = Spool(settings.data_dir / "spool", SPOOL_BYTES)
-            ingest = Ingest(store, spool)
+            spool = Spool(settings.data_dir / "spool")
+            ledger = Ledger(settings.data_dir / "stored")
+            stack.callback(ledger.close)
+            ingest = Ingest(store, spool, ledger, alone=settings.store is None)
             if stored := ingest.replay():
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:
@@ -104,6 +106,10 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_now_and_then("retry", _RETRY_SECONDS, ingest.replay, "the spool waits"))
+        limit = DiskLimit(store, settings.disk_limit_bytes)
+        stack.enter_context(
+            _now_and_then("limit", _KEEP_SECONDS, limit.look, "the limit of the data was not looked at")
+        )
         reader = Reader(store, retention)
         keeping = Keeping(store, reader, tasks)
         stack.enter_context(
@@ -111,7 +117,10 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         )
         parts = Own(spool, ingest, doors), Stored(reader, tasks, settings.metrics_edges)
         web = Web(
-            concerns(reader, spool, ingest, tasks), Exposition(parts, ingest), lambda: _ready(reader, ingest), doors
+            concerns(reader, spool, ingest, tasks, limit),
+            Exposition(parts, ingest),
+            lambda: _ready(reader, ingest),
+            doors,
         )
         stack.enter_context(_answering(web, listening, doors.certificates))
         where = "{}:{}".format(*listening.getsockname()[:2])
@@ -128,13 +137,6 @@ def _ready(reader: Reader, ingest: Ingest) -> None:
         raise StoreError(f"the store refuses: {ingest.trouble}")
 
 
-def _need_wide_vectors() -> None:
-    # The engine is built for x86-64-v3; on an older processor it would end in an illegal instruction.
-    flags = Path("/proc/cpuinfo").read_text()
-    if os.uname().machine == "x86_64" and " avx2 " not in flags:
-        raise ServerError("this processor has no AVX2, which the storage engine needs; run the server on another host")
-
-
 @contextmanager
 def _bind(host: str, port: int) -> Iterator[socket.socket]:
     try:
@@ -144,22 +146,6 @@ def _bind(host: str, port: int) -> Iterator[socket.socket]:
         raise ServerError(f"cannot listen on {host}:{port} for the API: {error.strerror}; another --http") from error
     with listening:
         yield listening
-
-
-@contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """The folder is there, ours to write, and no other server's."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise ServerError(f"cannot write to {folder}: {error.strerror}; another --data-dir") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ServerError(f"another server works with {folder}; end it, or another --data-dir") from error
-        yield
 
 
 @contextmanager

@@ -124,7 +124,10 @@ def deliver(reporter: Reporter, profiles: list[Profile], seconds: float = 100) -
 
 
 def settle(reporter: Reporter, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
+    """Waits until everything is delivered, as long as something is within some seconds."""
+    end, before = time.monotonic() + seconds, -1
     while (state := reporter.delivery()).waiting or state.acknowledged + state.dropped < reporter._blocks._sequence:
+        if state.acknowledged != before:
+            end, before = time.monotonic() + seconds, state.acknowledged
         assert time.monotonic() < end, state
         time.sleep(0.02)

@@ -11,6 +11,8 @@ import pytest
 
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.edges import merge
+from hopscope.server.analysis.bounds import Bounds
+from hopscope.server.analysis.tables import inserts
 from hopscope.server.query.windows import text
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
@@ -118,6 +120,51 @@ def test_a_malformed_batch_is_refused_for_good(server: Server, damage: str) -> N
 def test_a_message_of_100_mb_is_refused(server: Server) -> None:
     assert code_of(server, bytes(100_000_000))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert server.ask("{ server { spooled } }")["server"] == {"spooled": 0}
+
+
+def test_too_many_different_things_are_left_out_and_counted(server: Server) -> None:
+    second = int(time.time()) - 5000
+    ((_, batch),) = Blocks(12, "1.0").batches(profile(second, edges=4))
+    edges = [edge.id for edge in batch.edges]
+    labels = len(batch.labels)
+    rows = sum(len(block.line) for block in batch.blocks)
+
+    def kept(bounds: Bounds) -> wire.Batch:
+        given = wire.Batch()
+        given.CopyFrom(batch)
+        for _ in range(2):
+            # What was accepted is accepted again, what was not is not.
+            given.completeness.amounts.clear()
+            given.CopyFrom(batch)
+            bounds.keep(given)
+        inserts(given, 0, 0)
+        return given
+
+    assert not Bounds().keep(batch)
+    lines = kept(Bounds(lines=3))
+    held = {line for block in lines.blocks for line in block.line}
+    assert len(held) == 3 and len([edge for edge in lines.edges if edge.id in held]) == len(lines.edges)
+    amounts = lines.completeness.amounts
+    left = sum(len(block.line) for block in lines.blocks)
+    assert (amounts["over_limit.lines"], amounts["over_limit.rows"]) == (2, rows - left)
+    of_instance = kept(Bounds(of_instance=1))
+    assert len(of_instance.edges) == 1 and of_instance.completeness.amounts["over_limit.lines"] == 3
+    few = kept(Bounds(labels=2))
+    assert few.completeness.amounts["over_limit.labels"] == labels - 3
+    assert {few.labels[number] for block in few.blocks for number in block.label} <= {"", *list(batch.labels)[1:3]}
+
+    # Through the server: a batch with more labels than an agent may have.
+    batch.labels.extend(f"label {number}" for number in range(3000))
+    block = next(block for block in batch.blocks if block.label)
+    first, size = len(batch.labels) - 3000, len(block.line)
+    extra = wire.Block(metric=block.metric, line=[edges[0]] * 3000, side=bytes([1]) * 3000)
+    extra.label.extend(range(first, first + 3000))
+    extra.count.extend([1] * 3000)
+    batch.blocks.append(extra)
+    server.send(batch.SerializeToString())
+    answer = server.ask(EDGES, window=window(second, 1))["edges"]
+    amounts = {row["name"]: row["value"] for row in answer["completeness"][0]["amounts"]}
+    assert size and amounts["over_limit.rows"] == amounts["over_limit.labels"] == 3000 + labels - 1 - 2000
 
 
 def test_a_second_too_large_for_one_batch_is_several() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import pwd
+import random
 import socket
+import struct
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import pytest
 import hopscope
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.agent.reporters.hopscope import Reporter
+from hopscope.server.ledger import Ledger
 from hopscope.server.query.windows import text
 from hopscope.server.spool import Received, Spool, SpoolFull
 from hopscope.settings import AgentSettings
@@ -108,7 +112,7 @@ def test_a_damaged_spool_file_is_set_aside(make_server: Callable[..., Server]) -
     spool = Spool(server.folder / "data" / "spool", 1 << 20)
     for number, blocks in enumerate((Blocks(1, "1"), Blocks(2, "1"), Blocks(3, "1"))):
         batch = blocks.batches(profile(second + number))[0][1].SerializeToString()
-        spool.write(Received(f"{blocks.boot:016x}-1", 1000 * second, 0, batch))
+        spool.write([Received((blocks.boot, 1), 1000 * second, 0, batch)])
     whole, flipped, cut = (server.folder / "data" / "spool" / f"{boot:016x}-1" for boot in (1, 2, 3))
     data = bytearray(flipped.read_bytes())
     data[200] ^= 1
@@ -125,12 +129,42 @@ def test_a_damaged_spool_file_is_set_aside(make_server: Callable[..., Server]) -
 
 def test_a_spool_at_its_limit_refuses(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", 1000)
-    spool.write(Received("a-1", 0, 0, b"x" * 600))
+    spool.write([Received((10, 1), 0, 0, b"x" * 300), Received((11, 1), 0, 0, b"x" * 300)])
     with pytest.raises(SpoolFull):
-        spool.write(Received("a-2", 0, 0, b"x" * 600))
-    spool.remove("a-1")
-    spool.write(Received("a-2", 0, 0, b"x" * 600))
-    assert [batch.token for batch in spool.left()] == ["a-2"]
+        spool.write([Received((10, 2), 0, 0, b"x" * 600)])
+    again = Spool(tmp_path / "spool", 1000)
+    (token,) = again.tokens()
+    assert again.waiting[0] == 2 and again.holding((11, 1)) == token and again.holding((10, 2)) is None
+    again.remove(token)
+    assert again.write([Received((10, 2), 0, 0, b"x" * 600)]) == "000000000000000a-2"
+    assert [batch.number for batch in again.read("000000000000000a-2")] == [(10, 2)]
+
+
+def test_a_spool_of_version_1_is_read(tmp_path: Path) -> None:
+    head = struct.pack("<qqII", 5, -7, 4, zlib.crc32(b"data"))
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "00000000000000ff-12").write_bytes(b"hopscope spool 1\n" + head + b"data")
+    spool = Spool(tmp_path / "spool", 1000)
+    assert spool.read("00000000000000ff-12") == [Received((255, 12), 5, -7, b"data")]
+    assert spool.holding((255, 12)) == "00000000000000ff-12"
+
+
+def test_a_ledger_remembers_each_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hopscope.server.ledger._LONGEST", 2000)
+    ledger, known, chance = Ledger(tmp_path / "stored"), set(), random.Random(6)
+    numbers = [(boot, sequence) for boot in (1, 1 << 63) for sequence in range(1, 300)]
+    for number in chance.sample(numbers, 400):
+        ledger.add([number, (7, number[1])])
+        known |= {number, (7, number[1])}
+        if chance.random() < 0.05:
+            ledger.close()
+            if chance.random() < 0.5:
+                with (tmp_path / "stored").open("ab") as file:
+                    file.write(b"0000000000000001 00000000")
+            ledger = Ledger(tmp_path / "stored")
+    ledger.close()
+    assert all((number in ledger) == (number in known) for number in [*numbers, *((7, n) for n in range(301))])
+    assert (tmp_path / "stored").stat().st_size < 30_000
 
 
 def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:

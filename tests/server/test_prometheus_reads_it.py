@@ -122,10 +122,11 @@ def test_batches_by_what_became_of_them(server: Server) -> None:
     assert one(found, "hopscope_batches_total", outcome="malformed") == 1
     assert one(found, "hopscope_batches_total", outcome="store failed") == 0
     assert one(found, "hopscope_batch_bytes_total") == 3 * len(batch) + len(b"nothing of ours")
-    assert one(found, "hopscope_insert_seconds_count") == 3 == one(found, "hopscope_report_lag_seconds_count")
+    # The second and the third time it is known without asking the engine.
+    assert one(found, "hopscope_insert_seconds_count") == 1 and one(found, "hopscope_report_lag_seconds_count") == 3
     assert 3 * 8.9 < one(found, "hopscope_report_lag_seconds_sum") < 3 * 30
     assert one(found, "hopscope_report_lag_seconds_bucket", le="5.0") == 0
-    assert one(found, "hopscope_rows_total") > 3 * 20
+    assert 20 < one(found, "hopscope_rows_total") < 1000
     assert one(found, "hopscope_spool_batches") == one(found, "hopscope_spool_set_aside") == 0
     assert one(found, "hopscope_store_up") == 1 and one(found, "hopscope_store_refuses") == 0
     assert one(found, "hopscope_agents") == 1
@@ -162,9 +163,9 @@ def test_what_waits_in_the_spool(make_server: Make, tmp_path: Path) -> None:
     server = make_server().start()
     server.stop()
     spool = Spool(server.folder / "data" / "spool", 1 << 20)
-    spool.write(Received("0000000000000001-1", 0, 0, b"not a batch"))
+    spool.write([Received((1, 1), 0, 0, b"not a batch")])
     batch = Blocks(2, "1").batches(profile(int(time.time()) - 60))[0][1].SerializeToString()
-    spool.write(Received("0000000000000002-1", 0, 0, batch))
+    spool.write([Received((2, 1), 0, 0, batch)])
     server.start()
     found = scraped(server)
     assert one(found, "hopscope_spool_set_aside") == 1

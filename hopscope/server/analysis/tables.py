@@ -177,12 +177,13 @@ def _metrics(batch: wire.Batch) -> Insert:
         return Insert("metric_1s", (), 0)
     whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     last = (np.full(rows, batch.second, "<u4"), whole["sum"])
+    labels = [_text(label) for label in batch.labels] or [""]
     columns = (
         Column("ts", "DateTime", np.full(rows, batch.second, "<u4")),
         Column("line", "UInt64", whole["line"]),
         Column("side", "UInt8", whole["side"]),
         Column("metric", "UInt32", whole["metric"]),
-        Column("label", "LowCardinality(String)", Coded([_text(label) for label in batch.labels], whole["label"])),
+        Column("label", "LowCardinality(String)", Coded(labels, whole["label"])),
         Column("count", "UInt64", whole["count"]),
         Column("bytes", "UInt64", whole["bytes"]),
         Column("total", "Float64", whole["sum"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hopscope.server.disk_limit import DiskLimit
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.compare import Compare
@@ -18,6 +19,7 @@ from hopscope.server.query.mesh import Mesh
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
 from hopscope.server.query.series import Series
+from hopscope.server.query.stored import Stored
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.timeline import Timeline
 from hopscope.server.query.topology import Topology
@@ -25,7 +27,7 @@ from hopscope.server.spool import Spool
 from hopscope.server.tasks import Tasks
 
 
-def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list[Concern]:
+def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, limit: DiskLimit) -> list[Concern]:
     """What answers each field of the schema."""
     lines, kept_longer = Lines(reader), KeptLonger(reader, tasks)
     agents, listeners, tasked = Agents(reader, spool, ingest), Listeners(reader), TaskQueries(reader, tasks)
@@ -42,6 +44,7 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks) -> list
         Topology(reader, lines, entities, kept_longer),
         Looks(reader, lines),
         Compare(reader, lines),
+        Stored(reader.store, limit),
         Timeline(reader, entities),
         Mesh(reader),
         Me(),

@@ -33,7 +33,10 @@ LARGEST = 16_000_000
 Answer = TypeVar("Answer")
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _SENT = "hopscope-sent-ms"
-_THREADS, _CALLS = 8, 256
+# Each thread waits for the disk with one batch: so many batches are stored together.
+_THREADS, _CALLS = 64, 256
+_WAITING_BYTES = 100_000_000
+"""Bytes of batches that may wait, for a thread or in one."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", LARGEST),
     # Without this a second server would share the port, and agents would reach one or the other.
@@ -52,6 +55,7 @@ class Collector:
         self._ingest = ingest
         self._tasks = tasks
         self._ack = wire.Ack(store=store_id).SerializeToString()
+        self._waiting = 0
         self._loop = asyncio.new_event_loop()
         self._threads = ThreadPoolExecutor(_THREADS, "hopscope-receive")
         # Apart from those that wait for the disk: a new task reaches its agents within two seconds.
@@ -136,6 +140,9 @@ class Collector:
         received_ms = time.time_ns() // 1_000_000
         sent = dict(context.invocation_metadata() or ()).get(_SENT)
         sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
+        if self._waiting + len(data) > _WAITING_BYTES:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "more is sent than can be stored; send it again")
+        self._waiting += len(data)
         try:
             await self._loop.run_in_executor(self._threads, self._ingest.take, data, received_ms, sent_ms)
         except Malformed as error:
@@ -145,6 +152,8 @@ class Collector:
         except StoreError as error:
             log.error("a batch waits in the spool: %s", error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
+        finally:
+            self._waiting -= len(data)
         return self._ack
 
     async def _asked(self, request: wire.TasksRequest, context: Context) -> wire.TasksReply:

@@ -31,16 +31,15 @@ class Address:
         return f"{scheme}://{self.user}@{','.join(self.nodes)}/{self.database}{cluster}"
 
 
-def parse(text: str, password: str | None = None) -> Address:
-    """The address that a text is; a password in it comes before the one given. Raises StoreError, without the text: it
-    may hold a password."""
+def parse(text: str) -> Address:
+    """The address that a text is. Raises StoreError, without the text: it may hold a password."""
     scheme, found, rest = text.partition("://")
     if not found or scheme not in _PORTS:
         raise StoreError(f"store: must begin with clickhouse:// or clickhouses://, {_EXAMPLE}")
     place, _, query = rest.partition("?")
     authority, _, database = place.partition("/")
     login, _, hosts = authority.rpartition("@")
-    user, colon, said = login.partition(":")
+    user, _, said = login.partition(":")
     nodes = tuple(_node(host, _PORTS[scheme]) for host in hosts.split(","))
     options = dict(parse_qsl(query))
     if unknown := sorted(set(options) - {"cluster", "ca"}):
@@ -52,7 +51,7 @@ def parse(text: str, password: str | None = None) -> Address:
     return Address(
         scheme == "clickhouses",
         unquote(user) or "default",
-        unquote(said) if colon else password or "",
+        unquote(said),
         nodes,
         database or "hopscope",
         options.get("cluster"),

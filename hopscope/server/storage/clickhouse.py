@@ -11,12 +11,13 @@ import httpx
 from hopscope.server.storage import text
 from hopscope.server.storage.address import Address
 from hopscope.server.storage.native import block
+from hopscope.server.storage.rolling import steps
 from hopscope.server.storage.store import Insert, StoreError
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 60.0
 _INSERT = {
     "async_insert": 0,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_partitions_per_insert_block": 0,
     # Each share is on its node's disk when the answer comes, not in a queue of the node that was asked.
     "distributed_foreground_insert": 1,
 }
@@ -57,14 +58,24 @@ class ClickHouse:
 
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
-        names = ", ".join(column.name for column in insert.columns)
+        for one in steps(insert):
+            names = [column.name for column in one.columns]
+            self.insert_native(one.table, names, block(one.columns, one.rows), token)
+
+    def insert_native(self, table: str, columns: Sequence[str], data: bytes, token: str) -> None:
+        """Stores blocks of the Native format in one table. Raises StoreError."""
         given = {
             **_INSERT,
             "database": self._address.database,
             "insert_deduplication_token": token,
-            "query": f"INSERT INTO {insert.table} ({names}) FORMAT Native",
+            "query": f"INSERT INTO {table} ({', '.join(columns)}) FORMAT Native",
         }
-        self._at_any(given, block(insert.columns, insert.rows))
+        self._at_any(given, data)
+
+    def each(self, sql: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """See Store."""
+        given = {**text.QUESTION, "database": self._address.database, "default_format": "JSONCompact"}
+        return {node: text.rows(self._at(node, given, sql.encode())) for node in self._nodes}
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""

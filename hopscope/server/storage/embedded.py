@@ -12,6 +12,7 @@ from chdb import session
 
 from hopscope.server.storage import text
 from hopscope.server.storage.native import block
+from hopscope.server.storage.rolling import steps
 from hopscope.server.storage.store import Insert, StoreError
 
 # The engine would read a config.xml of the directory we happen to be started in. The pools are those of a machine with
@@ -66,15 +67,26 @@ class Embedded:
 
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
-        sql = (
-            f"INSERT INTO {insert.table} ({', '.join(column.name for column in insert.columns)})"
-            f" SETTINGS insert_deduplication_token = '{token}', async_insert = 0,"
-            " deduplicate_blocks_in_dependent_materialized_views = 1"
-        )
-        data = block(insert.columns, insert.rows)
-        with self._writing, _said(), self._writer.send_insert(sql, "Native") as sending:
-            sending.append(data)
-            sending.finish()
+        for one in steps(insert):
+            sql = (
+                f"INSERT INTO {one.table} ({', '.join(column.name for column in one.columns)})"
+                f" SETTINGS insert_deduplication_token = '{token}', async_insert = 0,"
+                " max_partitions_per_insert_block = 0"
+            )
+            data = block(one.columns, one.rows)
+            with self._writing, _said(), self._writer.send_insert(sql, "Native") as sending:
+                sending.append(data)
+                sending.finish()
+
+    def native(self, sql: str) -> bytes:
+        """The answer as blocks of the Native format; empty when it has no row. Raises StoreError."""
+        with self._session() as mine, _said():
+            data: bytes = mine.query(sql, "Native").bytes()
+        return data
+
+    def each(self, sql: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """See Store."""
+        return {"": self.query(sql)}
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""

@@ -58,6 +58,39 @@ def lists(rows: Sequence[Sequence[Any]]) -> Lists:
     return Lists(np.cumsum([len(row) for row in rows], dtype="<u8"), ([item for row in rows for item in row],))
 
 
+def joined(columns: Sequence[Sequence[Column]]) -> tuple[Column, ...]:
+    """Several rows of columns of the same names and types as one."""
+    return tuple(
+        Column(same[0].name, same[0].type, _joined(same[0].type, [column.values for column in same]))
+        for same in zip(*columns, strict=True)
+    )
+
+
+def _joined(kind: str, values: Sequence[Any]) -> Any:
+    if kind in _NUMBERS:
+        return np.concatenate([np.asarray(one, _NUMBERS[kind]) for one in values])
+    if kind == "String":
+        return [text for one in values for text in one]
+    if kind == "LowCardinality(String)":
+        words = {
+            word: number for number, word in enumerate(dict.fromkeys(word for one in values for word in one.words))
+        }
+        codes = [np.asarray([words[word] for word in one.words], "<u8")[np.asarray(one.codes, "<u8")] for one in values]
+        return Coded(list(words), np.concatenate(codes))
+    outer, kinds = _parts(kind)
+    if outer == "Tuple":
+        return tuple(_joined(part, [one[at] for one in values]) for at, part in enumerate(kinds))
+    counts = [len(one.parts[0]) for one in values]
+    before = np.cumsum([0, *counts[:-1]], dtype="<u8")
+    ends = np.concatenate([np.asarray(one.ends, "<u8") + first for one, first in zip(values, before, strict=True)])
+    return Lists(ends, tuple(_joined(part, [one.parts[at] for one in values]) for at, part in enumerate(kinds)))
+
+
+def _parts(kind: str) -> tuple[str, list[str]]:
+    outer, _, inner = kind.removesuffix(")").partition("(")
+    return outer, [part.strip() for part in inner.split(",")]
+
+
 def block(columns: Sequence[Column], rows: int) -> bytes:
     """The bytes of a block."""
     written = [_length(len(columns)), _length(rows)]
@@ -73,8 +106,7 @@ def _values(kind: str, values: Any) -> bytes:
         return b"".join(map(_string, values))
     if kind == "LowCardinality(String)":
         return _coded(values)
-    outer, _, inner = kind.removesuffix(")").partition("(")
-    kinds = [part.strip() for part in inner.split(",")]
+    outer, kinds = _parts(kind)
     if outer == "Tuple":
         return b"".join(_values(part, held) for part, held in zip(kinds, values, strict=True))
     ends = np.ascontiguousarray(values.ends, "<u8").tobytes()

@@ -51,9 +51,8 @@ def prepare(store: Store, retention: Retention, tables: tuple[Table | Rolled, ..
         for one in single(tables):
             for statement in one.statements(number, store.cluster):
                 store.command(statement)
-    for table in tables:
-        for statement in table.views(store.cluster, found < known) if isinstance(table, Rolled) else ():
-            store.command(statement)
+    for view in (view for table in tables if isinstance(table, Rolled) for view in table.views):
+        store.command(f"DROP VIEW IF EXISTS {view} SYNC")
     for number in range(found + 1, known + 1):
         _reached(store, number)
     for one in single(tables):

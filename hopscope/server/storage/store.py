@@ -35,8 +35,12 @@ class Store(Protocol):
         """Runs a statement that answers nothing, on each node. Raises StoreError."""
 
     def insert(self, insert: Insert, token: str) -> None:
-        """Stores the rows, on disk when it returns. The same table and token again: nothing happens; after a failure or
-        a crash in between, what was missing is added, in the roll-ups too. Raises StoreError."""
+        """Stores the rows, on disk when it returns; those of a table NAME_1s in its roll-ups, too. The same table and
+        token again: nothing happens; after a failure or a crash in between, what was missing is added, in the roll-ups
+        too. Raises StoreError."""
+
+    def each(self, sql: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What each node by itself answers, by its name. Raises StoreError."""
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """The rows of an answer by column name; `{name:Type}` in the SQL stands for a parameter. Raises StoreError."""

@@ -9,10 +9,8 @@ On a cluster a table is two: NAME_local holds a node's share, NAME reaches all s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from hopscope.server.storage.tables.kept import RESOLUTIONS, Kept
@@ -20,7 +18,6 @@ from hopscope.server.storage.tables.kept import RESOLUTIONS, Kept
 TOKEN_WINDOW = 20_000
 """Inserts of each table whose tokens are remembered: 33 agents with ten minutes each to send again."""
 Engine = Literal["MergeTree", "ReplacingMergeTree", "ReplacingMergeTree(last)", "AggregatingMergeTree"]
-_MERGE = re.compile(r"SimpleAggregateFunction\((\w+),")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """A table of seconds and what is rolled up from it, minutes and hours: NAME_1s, NAME_1m, NAME_1h.
+    """A table of seconds and what is rolled up from it, minutes and hours: NAME_1s, NAME_1m, NAME_1h. Who inserts into
+    the first inserts into all (Store.insert).
 
     `key` names a row beside its time, each of `values` is a SimpleAggregateFunction.
     """
@@ -114,20 +112,10 @@ class Rolled:
             for resolution in RESOLUTIONS
         )  # fmt: skip
 
-    def views(self, cluster: str | None, changed: bool) -> Iterator[str]:
-        """What rolls up all of the values; `changed`: some are newer than a view that may be there."""
-        key = ", ".join(field.name for field in self.key)
-        rolled = ", ".join(f"{_merge(field)}({field.name}) AS {field.name}" for field in self.values)
-        for finer, coarser in pairwise(RESOLUTIONS):
-            target = _local(f"{self.name}_{coarser.step}", cluster)
-            view = f"{self.name}_{coarser.step}_rolled"
-            select = (
-                f"SELECT {coarser.start}(ts) AS ts, {key}, {rolled}"
-                f" FROM {_local(f'{self.name}_{finer.step}', cluster)} GROUP BY ts, {key}"
-            )
-            yield f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view} TO {target} AS {select}"
-            if changed:
-                yield f"ALTER TABLE {view} MODIFY QUERY {select}"
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What rolled up in schema version 1."""
+        return tuple(f"{table.name}_rolled" for table in self.tables[1:])
 
 
 def entity(name: str, order: str, columns: tuple[Field, ...], kept: Kept = "1h") -> Table:
@@ -148,10 +136,3 @@ def merged(name: str, order: str, columns: tuple[Field, ...], shard: str, time: 
 
 def _local(name: str, cluster: str | None) -> str:
     return f"{name}_local" if cluster else name
-
-
-def _merge(field: Field) -> str:
-    found = _MERGE.match(field.kind)
-    if found is None:
-        raise ValueError(f"{field.name} {field.kind} does not say how it is merged")
-    return found[1]
