@@ -5,7 +5,8 @@ PY := $(BIN)/python
 Q := $(if $(V),,@)
 
 APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
-APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl
+# systemd only checks the units; it need not run.
+APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl systemd libseccomp2
 APT_DEMO := nftables iproute2 python3
 APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd
 # MySQL, PostgreSQL, and the Java that Kafka and a MongoDB run on.
@@ -23,7 +24,7 @@ BPF_FLAGS += -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 PYTEST := $(PY) -m pytest -q
 
-.PHONY: page run demo test endurance kernels kernel-one bench setup wire bpf lint wheel clean
+.PHONY: page run demo test endurance kernels kernel-one bench setup wire bpf lint wheel clean install-services
 run: setup bpf page
 	$(Q)$(BIN)/hopscope run
 
@@ -135,6 +136,16 @@ lint: setup bpf page | build
 wheel: setup bpf page
 	@echo "  WHEEL    dist/"
 	$(Q)$(PY) -m build -q --wheel --outdir dist .
+
+# Both services, for a hopscope that is installed in PREFIX (docs/services.md); DESTDIR for who makes packages.
+PREFIX := /opt/hopscope
+UNITS := hopscope-agent.service hopscope-server.service
+install-services:
+	$(Q)for unit in $(UNITS); do echo "  UNIT     $$unit"; install -D -m 644 deploy/systemd/$$unit $(DESTDIR)/etc/systemd/system/$$unit \
+	  && sed -i 's,/opt/hopscope/,$(PREFIX)/,' $(DESTDIR)/etc/systemd/system/$$unit || exit 1; done
+	$(Q)install -D -m 644 deploy/systemd/hopscope.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/hopscope.conf
+	$(Q)test -e $(DESTDIR)/etc/hopscope/hopscope.toml || \
+	  install -D -m 644 deploy/systemd/hopscope.toml $(DESTDIR)/etc/hopscope/hopscope.toml
 
 build:
 	@mkdir -p $@

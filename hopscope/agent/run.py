@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from hopscope import logs
 from hopscope.agent.local import LocalSocket, listening
 from hopscope.agent.watch import Watch
+from hopscope.readiness import notify
 from hopscope.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ def run(settings: AgentSettings) -> None:
         )  # fmt: skip
         try:
             with reporting(watch, settings):
+                notify("READY=1")
                 ended = os.read(signals, 1)[0]
+                notify("STOPPING=1")
         finally:
             local.close()
     log.info("ended by %s", signal.Signals(ended).name)

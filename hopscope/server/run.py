@@ -15,6 +15,7 @@ from importlib import import_module
 import uvicorn
 
 from hopscope import logs
+from hopscope.readiness import notify
 from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
 from hopscope.server.access.tls import Certificates
@@ -69,7 +70,9 @@ def serve(settings: ServerSettings) -> None:
             log.info("%s", where, extra={"fields": {"grpc": server.grpc, "http": server.url}})
         else:
             print(f"hopscope server: {where}", flush=True)
+        notify("READY=1")
         end.wait()
+        notify("STOPPING=1")
 
 
 class Running:
