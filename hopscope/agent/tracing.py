@@ -52,13 +52,16 @@ class Tracing:
         self._filter.everything(any(wish.everything for wish in wishes))
         self._filter.judge(any(wish.name is not None for wish in wishes), places and self._old_hierarchies)
         self._want_cgroups()
-        self._survey.look()
-        self._processes.heard = set()
-        self._judge({*self._survey.members, *self._filter.marks()}, new)
-        for wish in new:
-            for tgid in (wish.family or set()) - self._survey.members.keys():
-                self._refuse(wish, str(tgid), NONE if start_of_process(tgid) is not None else GONE)
+        # What cgroups decide is traced before all processes are looked at, which may take a second where they are many.
         self._apply(prime=True)
+        if self._needs_judging or self._filter.marks():
+            self._survey.look()
+            self._processes.heard = set()
+            self._judge({*self._survey.members, *self._filter.marks()}, new)
+            for wish in new:
+                for tgid in (wish.family or set()) - self._survey.members.keys():
+                    self._refuse(wish, str(tgid), NONE if start_of_process(tgid) is not None else GONE)
+            self._apply(prime=True)
 
     def tick(self) -> None:
         """What came, went and changed since the last time, as the recorder heard."""
@@ -67,9 +70,13 @@ class Tracing:
         elsewhere = self._places != self._processes.places
         unknown = elsewhere or not numbers <= self._known_cgroups
         changed = unknown and self._want_cgroups()
-        if self._old_hierarchies or any(wish.by_process for wish in self._refused):
+        if self._needs_judging:
             self._judge({*heard, *self._survey.members} if elsewhere else heard)
         self._apply(prime=changed)
+
+    @property
+    def _needs_judging(self) -> bool:
+        return self._old_hierarchies or any(wish.by_process for wish in self._refused)
 
     def _want_cgroups(self) -> bool:
         """Decides for each cgroup, and tells the kernel those that differ from the one above."""

@@ -159,6 +159,8 @@ class Watch:
     def progress(self) -> list[Progress]:
         """How the running tasks go."""
         with self._lock:
+            if self._tasks:
+                self.survey.look_when_due(time.monotonic())
             owners = self.survey.members.values()
             found = []
             for traced in self._tasks.values():

@@ -40,6 +40,7 @@ def test_in_the_live_view(tmp_path: Path) -> None:
     async def unreported(pilot: Pilot[None], app: Live) -> None:
         await until(pilot, lambda: "wait for 127.0.0.1:1: UNAVAILABLE" in text(app, "#agent"))
         assert text(app, "#agent").startswith("Agent: always; ")
+        assert app.screen.query_one("#agent").display
 
     async def alone(pilot: Pilot[None], app: Live) -> None:
         await until(pilot, lambda: "nothing is reported" in text(app, "#agent"))

@@ -130,6 +130,15 @@ def test_a_server_that_hangs_holds_up_no_end(peer: Peer, watch: Watch) -> None:
     assert time.time() == pytest.approx(ends, abs=0.4)
 
 
+def test_a_task_is_extended(peer: Peer, watch: Watch) -> None:
+    ends = time.time() + 3
+    peer.answer = task(watch.host, ends)
+    until(lambda: watch.status().recording, 2)
+    peer.answer = task(watch.host, ends + 3)
+    until(lambda: not watch.status().recording, 8)
+    assert time.time() == pytest.approx(ends + 3, abs=0.4)
+
+
 def test_what_is_no_longer_said_is_stopped(peer: Peer, watch: Watch) -> None:
     peer.answer = task(watch.host, time.time() + 60)
     until(lambda: watch.status().recording, 2)

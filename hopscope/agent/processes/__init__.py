@@ -110,6 +110,11 @@ class Processes:
         self._owners.pop(tgid, None)
         self.moved.add(tgid)
 
+    def observe_silence(self) -> None:
+        """Anything may have happened to any process."""
+        for table in (self._facts, self._owners, self._gone, self._cgroup_of):
+            table.clear()
+
     def observe_living(self, living: Collection[int]) -> None:
         """These are all there are."""
         for tgid in self._facts.keys() - self._gone.keys() - set(living):

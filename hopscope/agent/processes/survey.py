@@ -42,7 +42,8 @@ class Survey:
         return True
 
     def distrust(self) -> None:
-        """Nothing was heard of processes for a while: the next look believes nothing that was known before."""
+        """Nothing was heard of processes for a while: nothing is believed that was known before, and a look is due."""
+        self._processes.observe_silence()
         self._known.clear()
         self._due = 0.0
 
