@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
 
 from hopscope.server.query.page import read, routes
@@ -39,27 +39,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join(5)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    context.close()
-    assert [text for text in said if "favicon" not in text and "404" not in text] == []
-
-
 def _open(page: Page, origin: str, query: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{origin}/?{query}")
     page.get_by_role("button", name="envoy, inside", exact=True).wait_for()
 
@@ -135,8 +116,9 @@ def test_one_card_of_many_peers_says_whom_it_holds(page: Page, origin: str) -> N
 
 
 def test_at_1280_it_is_moved_not_shrunk(page: Page, origin: str) -> None:
-    page.set_viewport_size({"width": 760, "height": 620})
     _open(page, origin, "")
+    page.set_viewport_size({"width": 760, "height": 620})
+    page.wait_for_timeout(300)
     at = "document.querySelector('.world').style.transform"
     assert page.evaluate(at).endswith("scale(1)")
     place = page.locator("[data-node=p0]").bounding_box()

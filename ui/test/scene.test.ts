@@ -168,7 +168,7 @@ describe("lines as rows", () => {
     const evil = withLines(line("a", "p1", "p0", 5, { reasons: ['=cmd|"x"', "b"], state: "SLOW" }));
     const [head = "", row = ""] = csv(evil).split("\r\n");
     expect(head.split(",").slice(0, 3)).toEqual(["client", "server", "edge"]);
-    expect(row).toContain(`<script>,envoy,a,p1,p0,9080`);
+    expect(row).toContain(`<script>,envoy,a,p1,p0,10.1.0.7:9080,9080`);
     expect(row).toContain(`"'=cmd|""x""; b"`);
   });
 });

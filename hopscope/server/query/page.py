@@ -1,4 +1,4 @@
-"""The page as it was built: `/assets/*` for ever, its one HTML file for every other address that is asked for."""
+"""The page as it was built: its files for ever, the template of reports, its HTML for every other address."""
 
 from __future__ import annotations
 
@@ -53,12 +53,14 @@ class Built:
     """The files of a built page; empty where none was built."""
 
     index: _File | None
+    report: _File | None
     assets: Mapping[str, _File]
 
 
 def read(folder: Path) -> Built:
     """The page that was built into a folder."""
-    return Built(_files(folder).get("index.html"), _files(folder / "assets"))
+    files = _files(folder)
+    return Built(files.get("index.html"), files.get("report.html"), _files(folder / "assets"))
 
 
 def _files(folder: Path) -> Mapping[str, _File]:
@@ -88,7 +90,10 @@ def routes(built: Built = _BUILT) -> list[BaseRoute]:
             return PlainTextResponse(_NOT_BUILT, 503, _HEADERS)
         return built.index.answer(request, "no-cache")
 
-    return [Route("/assets/{name}", asset), Route("/{path:path}", page)]
+    def report(request: Request) -> Response:
+        return built.report.answer(request, "no-cache") if built.report else _nothing()
+
+    return [Route("/assets/{name}", asset), Route("/report.html", report), Route("/{path:path}", page)]
 
 
 def _nothing() -> Response:

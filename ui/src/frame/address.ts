@@ -39,8 +39,21 @@ export const address = signal<Address>(inBrowser ? parse(location.pathname, loca
 export const path = computed(() => address.value.path);
 export const query = computed(() => address.value.query);
 
+let staying = false;
+
+/** A page that is a file has no other addresses: what is open is kept in it alone. */
+export function stay(): void {
+  staying = true;
+  address.value = { path: [], query: {} };
+}
+
 /** Goes there; `replace` leaves no step behind for the way back. */
 export function go(to: string, replace = false): void {
+  if (staying) {
+    const [pathname = "", search = ""] = to.split("?");
+    address.value = parse(pathname, search);
+    return;
+  }
   if (to === location.pathname + location.search) return;
   if (replace) history.replaceState(null, "", to);
   else history.pushState(null, "", to);

@@ -6,6 +6,12 @@ import { Catalogue } from "../generated/questions";
 const sentences = signal<ReadonlyMap<string, string>>(new Map());
 let asked = false;
 
+/** Known already, and nobody to ask. */
+export function know(metrics: readonly { name: string; sentence: string }[]): void {
+  asked = true;
+  sentences.value = new Map(metrics.map((it) => [it.name, it.sentence]));
+}
+
 export function sentence(metric: string): string {
   if (!asked) {
     asked = true;

@@ -29,7 +29,7 @@ const OPEN_MEMBERS = 3;
 
 const ROOMY: Columns = {
   dense: false, rows: 7, pitch: 96, columns: 1, platform: 2, height: 46,
-  width: { client: 176, server: 196 }, gap: { client: 40, server: 92 }, between: 18, least: 1,
+  width: { client: 176, server: 196 }, gap: { client: 28, server: 80 }, between: 18, least: 1,
 }; // prettier-ignore
 const CLOSED: Columns = {
   dense: true, rows: 13, pitch: 46, columns: 3, platform: 3, height: 30,

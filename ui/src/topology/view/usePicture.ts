@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { layout } from "../layout/layout";
 import type { Graph, Picture } from "../layout/model";
+import { layoutWorker } from "./beside";
 
 const EVERY_MS = 1000;
 
@@ -17,18 +18,14 @@ class Painter {
   private timer = 0;
 
   constructor(private readonly done: (picture: Picture) => void) {
-    try {
-      this.worker = new Worker(new URL("../layout/worker.ts", import.meta.url), { type: "module" });
-      this.worker.onmessage = (event: MessageEvent<Picture>) => {
-        this.took(event.data);
-      };
-      this.worker.onerror = () => {
-        this.alone();
-      };
-    } catch {
-      // A page that was opened from a file may have no worker.
-      this.worker = null;
-    }
+    this.worker = layoutWorker();
+    if (this.worker === null) return;
+    this.worker.onmessage = (event: MessageEvent<Picture>) => {
+      this.took(event.data);
+    };
+    this.worker.onerror = () => {
+      this.alone();
+    };
   }
 
   draw(graph: Graph, urgent: boolean): void {
