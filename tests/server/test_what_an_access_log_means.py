@@ -7,9 +7,10 @@ import random
 import pytest
 
 from hopscope.edges.state import of_requests
-from hopscope.server.analysis.mesh_entries import PARTS, UNKNOWN, answer, failed, flags, read_answer, times
+from hopscope.server.analysis.mesh_entries import UNKNOWN, answer, failed, flags, read_answer, times
 from hopscope.server.analysis.mesh_layers import layers
 from hopscope.server.analysis.words import Logged, words
+from hopscope.server.storage.tables.mesh import PARTS
 from hopscope.wire.envoy.v3 import accesslog_pb2 as envoy
 from tests.server.access_logs import address, duration
 

@@ -28,8 +28,8 @@ from hopscope.server.analysis.mesh_entries import (
 from hopscope.server.analysis.mesh_proxies import Proxy, number
 from hopscope.wire.envoy.v3 import accesslog_pb2 as envoy
 
-MOST_HELD = 100_000
-"""Sums and times that wait to be taken: about 20 MB."""
+MOST_HELD = 50_000
+"""Sums and times that wait to be taken: about 15 MB."""
 MOST_PROXIES = 10_000
 EXACT, FOLDED, ALL = 1024, 2048, 200_000
 """Halves of a proxy's side in an hour that keep their addresses, that keep their networks, and of all proxies."""

@@ -23,7 +23,6 @@ FLAGS = (
     "LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "NR", "DI", "FI", "RL", "UAEX", "RLSE", "DC", "URX", "SI", "IH",
     "DPE", "UMSDR", "RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF", "DR",
 )  # fmt: skip
-PARTS = ("whole", "downstream", "proxy", "upstream", "unexplained")
 UNKNOWN = -1
 _PROTOCOLS = {3: "http2", 4: "http3"}
 _GRPC = "application/grpc"
@@ -47,7 +46,7 @@ class Half(NamedTuple):
 
 
 class Times(NamedTuple):
-    """ns of each of `PARTS`, UNKNOWN where the proxy did not note it."""
+    """ns of each part, UNKNOWN where the proxy did not note it."""
 
     whole: int
     downstream: int
@@ -160,7 +159,8 @@ def _uri(certificate: envoy.TLSProperties.CertificateProperties) -> str:
 
 def _ns(duration: envoy.Duration) -> int:
     # Absent is 0, and 0 is not a time that anything takes.
-    return max(0, duration.seconds * 1_000_000_000 + duration.nanos)
+    ns: int = duration.seconds * 1_000_000_000 + duration.nanos
+    return ns if ns > 0 else 0
 
 
 def ended_ns(common: envoy.AccessLogCommon, whole: int) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.mesh_ends import Ends
 from hopscope.server.analysis.mesh_entries import failed, read_answer
+from hopscope.server.storage.tables.mesh import PARTS
 
 Row = Mapping[str, Any]
 Key = Callable[[Name], str]
@@ -32,7 +33,7 @@ class Part:
 
 @dataclass(slots=True)
 class Numbers:
-    """What one side, or a line, counted."""
+    """What one side, or a line, counted. `halves`: those that its times are of."""
 
     answers: Counter[str] = field(default_factory=Counter)
     connections: Counter[str] = field(default_factory=Counter)
@@ -40,26 +41,14 @@ class Numbers:
     received: int = 0
     sent: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
+    halves: list[int] = field(default_factory=list)
 
-    def row(self, row: Row) -> None:
-        """Adds a row of the table mesh: metric, label, count, total, histogram."""
-        metric = row["metric"]
-        if metric == "answer":
-            self.answers[row["label"]] += row["count"]
-        elif metric == "connection":
-            self.connections[row["label"]] += row["count"]
-        elif metric == "retry":
-            self.retries += row["count"]
-        elif metric == "in":
-            self.received += row["total"]
-        elif metric == "out":
-            self.sent += row["total"]
-        else:
-            part = self.parts.setdefault(metric, Part())
-            part.count += row["count"]
-            part.total += row["total"]
-            for bucket, held in row["histogram"].items():
-                part.histogram[int(bucket)] += held
+    @classmethod
+    def of(cls, row: Row) -> Numbers:
+        """A row of the table mesh, without its histograms."""
+        parts = {name: Part(row[f"{name}_count"], row[f"{name}_total"]) for name in PARTS if row[f"{name}_count"]}
+        answers: Counter[str] = Counter(row["answers"])
+        return cls(answers, Counter(row["connections"]), row["retries"], row["received"], row["sent"], parts)
 
     def counted(self, other: Numbers) -> None:
         """Adds what another one counted, its times apart."""
@@ -71,11 +60,12 @@ class Numbers:
 
     def timed(self, other: Numbers) -> None:
         """Adds another one's times."""
+        self.halves += other.halves
         for name, part in other.parts.items():
             mine = self.parts.setdefault(name, Part())
             mine.count += part.count
             mine.total += part.total
-            mine.histogram += part.histogram
+            mine.histogram.update(part.histogram)
 
     @property
     def requests(self) -> int:
@@ -197,6 +187,7 @@ def _pairs(
             setattr(pair, side, held)
         held.counted(counted)
         held.timed(counted)
+        held.halves.append(half["id"])
         amount = counted.requests + counted.connections.total()
         pair.spoken[side][half["protocol"]] += amount
         if side == "server":

@@ -5,22 +5,24 @@ Law: as for a batch of an agent, the same message gives the same rows, and one t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hopscope.edges.histogram import BUCKETS, HIGHEST_OCTAVE, LOWEST_OCTAVE, PER_OCTAVE
-from hopscope.server.analysis.mesh_books import Sum, Taken
-from hopscope.server.analysis.mesh_entries import PARTS, UNKNOWN
+from hopscope.server.analysis.mesh_books import Taken
+from hopscope.server.analysis.mesh_entries import UNKNOWN, Times
 from hopscope.server.analysis.mesh_proxies import place_of
-from hopscope.server.storage.native import Coded, Column, Lists, lists
+from hopscope.server.storage.native import Column, Lists, lists
 from hopscope.server.storage.store import Insert
+from hopscope.server.storage.tables.mesh import PARTS
 from hopscope.wire.hopscope.v1 import mesh_pb2 as wire
 
 _LAST_SECOND = (1 << 32) - 1
 _LONGEST_TEXT = 4096
 _MOST_SECONDS = 600
+_SUMS = ("retries", "received", "sent")
 _HALF = ("side", "client", "server", "cluster", "protocol", "security", "principal")
 
 
@@ -37,60 +39,40 @@ def message(taken: Taken, seconds: float) -> wire.Mesh:
         made.halves.add(id=kept.id, proxy=owner, **kept.half._asdict())
     words: dict[str, int] = {}
     for half, second, held in taken.sums:
-        for metric, label, count, total in _plain(held):
-            _row(made, words, half, second, metric, label, count, total)
-            made.filled.append(0)
-    _times(made, words, taken.sums)
+        made.half.append(half)
+        made.second.append(second)
+        made.retries.append(held.retries)
+        made.received.append(held.received)
+        made.sent.append(held.sent)
+        made.answers.append(len(held.answers))
+        made.answer.extend(words.setdefault(label, len(words)) for label in held.answers)
+        made.answered.extend(held.answers.values())
+        made.connections.append(len(held.connections))
+        made.connection.extend(words.setdefault(label, len(words)) for label in held.connections)
+        made.connected.extend(held.connections.values())
     made.labels.extend(words)
+    _times(made, [held.times for _, _, held in taken.sums])
     return made
 
 
-def _plain(held: Sum) -> Iterator[tuple[str, str, int, int]]:
-    for label, count in held.answers.items():
-        yield "answer", label, count, 0
-    for label, count in held.connections.items():
-        yield "connection", label, count, 0
-    for metric, count, total in (("retry", held.retries, 0), ("in", 0, held.received), ("out", 0, held.sent)):
-        if count or total:
-            yield metric, "", count, total
-
-
-def _row(
-    made: wire.Mesh, words: dict[str, int], half: int, second: int, metric: str, label: str, count: int, total: int
-) -> None:
-    made.half.append(half)
-    made.second.append(second)
-    made.metric.append(words.setdefault(metric, len(words)))
-    made.label.append(words.setdefault(label, len(words)))
-    made.count.append(count)
-    made.total.append(total)
-
-
-def _times(made: wire.Mesh, words: dict[str, int], sums: Sequence[tuple[int, int, Sum]]) -> None:
-    timed = [row for row in sums if row[2].times]
-    if not timed:
-        return
-    values = np.array([times for _, _, held in timed for times in held.times], "i8")
-    group = np.repeat(np.arange(len(timed)), [len(held.times) for _, _, held in timed])
-    for place, part in enumerate(PARTS):
+def _times(made: wire.Mesh, times: Sequence[Sequence[Times]]) -> None:
+    rows = len(times)
+    values = np.array([each for held in times for each in held], "i8").reshape(-1, len(PARTS))
+    row = np.repeat(np.arange(rows), [len(held) for held in times])
+    for place in range(len(PARTS)):
         known = values[:, place] != UNKNOWN
-        if part == "unexplained":
-            known &= values[:, place] > 0
-        of, ns = group[known], values[known, place]
-        if not len(of):
-            continue
-        total = np.zeros(len(timed), "i8")
+        of, ns = row[known], values[known, place]
+        total = np.zeros(rows, "i8")
         np.add.at(total, of, ns)
-        # By group, then by bucket.
+        # By row, then by bucket.
         cells, held_in = np.unique(of * BUCKETS + _buckets(ns), return_counts=True)
-        filled = np.bincount(cells // BUCKETS, minlength=len(timed))
-        count = np.bincount(of, minlength=len(timed))
-        for index in np.flatnonzero(count):
-            half, second, _ = timed[index]
-            _row(made, words, half, second, part, "", int(count[index]), int(total[index]))
-            made.filled.append(int(filled[index]))
-        made.bucket.extend((cells % BUCKETS).tolist())
-        made.held.extend(held_in.tolist())
+        made.parts.add(
+            count=np.bincount(of, minlength=rows).tolist(),
+            total=total.tolist(),
+            filled=np.bincount(cells // BUCKETS, minlength=rows).tolist(),
+            bucket=(cells % BUCKETS).tolist(),
+            held=held_in.tolist(),
+        )
 
 
 def _buckets(ns: Any) -> Any:
@@ -154,35 +136,49 @@ def _halves(said: wire.Mesh, now: int) -> Insert:
 
 def _numbers(said: wire.Mesh) -> Insert:
     rows = len(said.half)
-    if any(len(getattr(said, name)) != rows for name in ("second", "metric", "label", "count", "total", "filled")):
-        raise ValueError("columns of access logs that are not of equal length")
     if not rows:
         return Insert("mesh_1s", (), 0)
-    second, filled = np.array(said.second, "i8"), np.array(said.filled, "<u8")
-    if second.min() <= 0 or second.max() > _LAST_SECOND:
+    columns = {name: _column(said, name, rows) for name in ("second", *_SUMS)}
+    if columns["second"].min() <= 0 or columns["second"].max() > _LAST_SECOND:
         raise ValueError("access logs outside of time")
-    if max(max(said.metric), max(said.label)) >= len(said.labels):
-        raise ValueError("a metric or a label of access logs that there is not")
-    if not len(said.bucket) == len(said.held) == int(filled.sum()):
-        raise ValueError("a histogram of access logs that does not add up")
-    if len(said.bucket) and max(said.bucket) >= BUCKETS:
-        raise ValueError("a histogram of access logs with buckets that there are not")
+    if len(said.parts) != len(PARTS):
+        raise ValueError(f"access logs with {len(said.parts)} parts of the time, not {len(PARTS)}")
+    made = [Column("ts", "DateTime", columns["second"]), Column("half", "UInt64", np.array(said.half, "<u8"))]
+    made += [Column(name, "UInt64", columns[name]) for name in _SUMS]
     words = [_text(word) for word in said.labels]
-    coded = "LowCardinality(String)"
-    columns = (
-        Column("ts", "DateTime", second),
-        Column("half", "UInt64", np.array(said.half, "<u8")),
-        Column("metric", coded, Coded(words, np.array(said.metric, "<u8"))),
-        Column("label", coded, Coded(words, np.array(said.label, "<u8"))),
-        Column("count", "UInt64", np.array(said.count, "<u8")),
-        Column("total", "UInt64", np.array(said.total, "<u8")),
-        Column(
-            "histogram",
-            "Map(UInt16, UInt64)",
-            Lists(np.cumsum(filled, dtype="<u8"), (np.array(said.bucket, "<u4"), np.array(said.held, "<u8"))),
-        ),
-    )
-    return Insert("mesh_1s", columns, rows)
+    for name, label, count in (
+        ("answers", said.answer, said.answered),
+        ("connections", said.connection, said.connected),
+    ):
+        ends, labels = _ends(said, name, rows, label, count), [words[index] for index in _below(label, len(words))]
+        made.append(Column(name, "Map(String, UInt64)", Lists(ends, (labels, np.array(count, "<u8")))))
+    for name, part in zip(PARTS, said.parts, strict=True):
+        made += [Column(f"{name}_{what}", "UInt64", _column(part, what, rows)) for what in ("count", "total")]
+        ends = _ends(part, "filled", rows, part.bucket, part.held)
+        buckets = (np.array(_below(part.bucket, BUCKETS), "<u4"), np.array(part.held, "<u8"))
+        made.append(Column(f"{name}_histogram", "Map(UInt16, UInt64)", Lists(ends, buckets)))
+    return Insert("mesh_1s", tuple(made), rows)
+
+
+def _column(said: Any, name: str, rows: int) -> Any:
+    values = np.array(getattr(said, name), "i8" if name == "second" else "<u8")
+    if len(values) != rows:
+        raise ValueError(f"access logs: the column {name} is not as long as the others")
+    return values
+
+
+def _ends(said: Any, name: str, rows: int, *flat: Sequence[int]) -> Any:
+    """Where each row's values end, of columns that hold the values of all rows."""
+    ends = np.cumsum(_column(said, name, rows), dtype="<u8")
+    if any(len(values) != int(ends[-1]) for values in flat):
+        raise ValueError(f"access logs: the column {name} does not add up")
+    return ends
+
+
+def _below(indices: Sequence[int], limit: int) -> Sequence[int]:
+    if len(indices) and max(indices) >= limit:
+        raise ValueError("access logs: a label or a bucket that there is not")
+    return indices
 
 
 def _seen(said: wire.Mesh, receiver: int, now: int) -> Insert:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hopscope.edges.histogram import percentile
@@ -20,65 +21,88 @@ from hopscope.server.query.concern import Caller
 from hopscope.server.query.mesh_logs import Logs, MeshLogs
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, window_of
-from hopscope.server.query.windows import Span, asked, best, text
+from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
 
 MOST_SERVICES, MOST_LINES, MOST_PAIRS, MOST_SILENT = 2000, 5000, 1000, 100
 _SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 class Mesh:
-    """Query.mesh, Query.meshPods."""
+    """Query.mesh, Query.meshPods. Who asks for figures of the whole alone does not pay for the lines."""
 
     def __init__(self, reader: Reader) -> None:
         self._logs = MeshLogs(reader)
         self._retention = reader.retention
-        self.fields: Fields = {"Query": {"mesh": self.mesh, "meshPods": self.pods}}
+        self.fields: Fields = {
+            "Query": {"mesh": self.mesh, "meshPods": self.pods},
+            "Mesh": {
+                "services": lambda it: _nodes(it["_logs"](), it["_lines"](), it["_services"]),
+                "lines": lambda it: [_line(line, it["_span"]) for line in it["_lines"]()],
+                "proxies": lambda it: len(it["_logs"]().active),
+                "proxiesSilent": lambda it: it["_logs"]().silent[:MOST_SILENT],
+            },
+        }
 
     def mesh(self, _: Caller, window: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any]:
         """See `Query.mesh` in the schema."""
-        logs = self._read(window)
-        lines = logs.lines(lambda name: name.service_id)
-        if namespace is not None:
-            lines = [line for line in lines if namespace in {logs.namespace(name) for name in _names(line)}]
-        return _answer(logs, lines, services=True)
+
+        def wanted(logs: Logs) -> list[Line]:
+            lines = logs.lines(lambda name: name.service_id)
+            if namespace is None:
+                return lines
+            return [line for line in lines if namespace in {logs.namespace(name) for name in _names(line)}]
+
+        return self._answer(window, wanted, services=True)
 
     def pods(self, _: Caller, service: str, window: Mapping[str, Any]) -> dict[str, Any]:
         """See `Query.meshPods` in the schema."""
         name = service_of(service)
-        lines = (logs := self._read(window)).lines(lambda end: end.id if end.instance else end.service_id)
-        return _answer(logs, [line for line in lines if name in {end.service for end in _names(line)}], services=False)
 
-    def _read(self, window: Mapping[str, Any]) -> Logs:
+        def wanted(logs: Logs) -> list[Line]:
+            lines = logs.lines(lambda end: end.id if end.instance else end.service_id)
+            return [line for line in lines if name in {end.service for end in _names(line)}]
+
+        return self._answer(window, wanted, services=False)
+
+    def _answer(
+        self, window: Mapping[str, Any], wanted: Callable[[Logs], list[Line]], services: bool
+    ) -> dict[str, Any]:
         now = time.time()
-        resolution, span = best(asked(window, now), now, self._retention)
-        return self._logs.read(resolution, span)
+        cut = few_rows(asked(window, now), now, self._retention)
+        logs = cache(lambda: self._logs.read(cut))
+        seen = self._logs.seen(cut)
+        return {
+            "window": window_of(cut.span),
+            "entries": seen.entries,
+            "last_entry": text(seen.last) if seen.last else None,
+            "complete": [
+                {"name": "seconds.asked", "value": cut.span.seconds},
+                {"name": "seconds.received", "value": min(seen.seconds, cut.span.seconds)},
+                *({"name": name, "value": value} for name, value in sorted(seen.amounts.items())),
+            ],
+            "_span": cut.span,
+            "_services": services,
+            "_logs": logs,
+            "_lines": cache(lambda: self._filled(cut, _few(wanted(logs())))),
+        }
+
+    def _filled(self, cut: Cut, lines: list[Line]) -> list[Line]:
+        sides = (side for line in lines for side in (line.client_side, line.server_side))
+        self._logs.fill(cut, [side for side in sides if side is not None])
+        return lines
 
 
 def _names(line: Line) -> Iterable[Name]:
     return (name for pair in line.pairs for name in pair)
 
 
-def _answer(logs: Logs, lines: Sequence[Line], services: bool) -> dict[str, Any]:
+def _few(lines: list[Line]) -> list[Line]:
     if len(lines) > MOST_LINES:
         raise ValueError(f"{len(lines)} lines, at most {MOST_LINES}; ask for one namespace")
-    nodes = _nodes(logs, lines, services)
+    nodes = {node for line in lines for node in (line.client, line.server)}
     if len(nodes) > MOST_SERVICES:
         raise ValueError(f"{len(nodes)} services, at most {MOST_SERVICES}; ask for one namespace")
-    seen = logs.seen
-    return {
-        "window": window_of(logs.span),
-        "services": nodes,
-        "lines": [_line(line, logs.span) for line in lines],
-        "proxies": len(logs.active),
-        "proxies_silent": logs.silent[:MOST_SILENT],
-        "entries": seen.entries,
-        "last_entry": text(seen.last) if seen.last else None,
-        "complete": [
-            {"name": "seconds.asked", "value": logs.span.seconds},
-            {"name": "seconds.received", "value": min(seen.seconds, logs.span.seconds)},
-            *({"name": name, "value": value} for name, value in sorted(seen.amounts.items())),
-        ],
-    }
+    return lines
 
 
 def _nodes(logs: Logs, lines: Sequence[Line], services: bool) -> list[dict[str, Any]]:

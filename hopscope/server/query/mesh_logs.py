@@ -11,11 +11,17 @@ from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.mesh_ends import Ends, host_of
 from hopscope.server.analysis.mesh_lines import Key, Line, Numbers, lines
 from hopscope.server.analysis.mesh_proxies import place_of
-from hopscope.server.query.reader import WITHIN, Reader, Row
-from hopscope.server.query.windows import Span
-from hopscope.server.storage.tables.kept import Resolution
+from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.windows import Cut, Span
+from hopscope.server.storage.tables.mesh import PARTS
 
-MOST_ROWS, MOST_ADDRESSES = 500_000, 1500
+MOST_HALVES, MOST_ADDRESSES, MOST_AT_ONCE = 100_000, 1500, 10_000
+_SUMMED = ", ".join(
+    [f"sumMap({name}) AS {name}" for name in ("answers", "connections")]
+    + [f"sum({name}) AS {name}" for name in ("retries", "received", "sent")]
+    + [f"sum({part}_{what}) AS {part}_{what}" for part in PARTS for what in ("count", "total")]
+)
+_HISTOGRAMS = ", ".join(f"sumMap({part}_histogram) AS {part}" for part in PARTS)
 _TOLD_SECONDS = 2 * 3600
 """A proxy that reports is told of at least once an hour."""
 
@@ -40,7 +46,6 @@ class Logs:
     proxies: dict[int, Row]
     active: set[int]
     silent: list[str]
-    seen: Seen
     processes: dict[str, Name]
     firsts: dict[str, int]
 
@@ -78,12 +83,11 @@ class MeshLogs:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def read(self, resolution: Resolution, span: Span) -> Logs:
-        """All of a span."""
-        numbers = self._numbers(resolution, span)
-        halves = self._query(
-            f"SELECT * FROM mesh_half FINAL WHERE id IN (SELECT half FROM mesh_{resolution.step} WHERE {WITHIN})", span
-        )
+    def read(self, cut: Cut) -> Logs:
+        """All of a window."""
+        span, query = cut.span, self._reader.store.query
+        numbers = self._numbers(cut)
+        halves = query(f"SELECT * FROM mesh_half FINAL WHERE id IN (SELECT half FROM {cut.rows('mesh')})")
         active = {half["proxy"] for half in halves}
         proxies = self._proxies(span, active)
         return Logs(
@@ -93,26 +97,31 @@ class MeshLogs:
             proxies,
             active,
             sorted({row["instance"] for row in proxies.values() if row["id"] not in active}),
-            self._seen(resolution, span),
             self._processes(_unknown(halves, proxies.values())),
             self._firsts({row["service"] for row in proxies.values()}),
         )
 
-    def _query(self, sql: str, span: Span) -> Sequence[Row]:
-        return self._reader.store.query(sql, start=span.start, end=span.end)
-
-    def _numbers(self, resolution: Resolution, span: Span) -> dict[int, Numbers]:
-        rows = self._query(
-            "SELECT half, metric, label, sum(count) AS count, sum(total) AS total, sumMap(histogram) AS histogram"
-            f" FROM mesh_{resolution.step} WHERE {WITHIN} GROUP BY half, metric, label LIMIT {MOST_ROWS + 1}",
-            span,
+    def _numbers(self, cut: Cut) -> dict[int, Numbers]:
+        rows = self._reader.store.query(
+            f"SELECT half, {_SUMMED} FROM {cut.rows('mesh')} GROUP BY half LIMIT {MOST_HALVES + 1}"
         )
-        if len(rows) > MOST_ROWS:
-            raise ValueError("more halves than can be read at once; a shorter window")
-        found: dict[int, Numbers] = defaultdict(Numbers)
-        for row in rows:
-            found[row["half"]].row(row)
-        return found
+        if len(rows) > MOST_HALVES:
+            raise ValueError(f"more than {MOST_HALVES} pairs of pods; a shorter window")
+        return {row["half"]: Numbers.of(row) for row in rows}
+
+    def fill(self, cut: Cut, sides: Sequence[Numbers]) -> None:
+        """Gives sides of lines their histograms, which the store adds up: there are many more halves than lines."""
+        owners = [(half, number) for number, side in enumerate(sides, 1) for half in side.halves]
+        for start in range(0, len(owners), MOST_AT_ONCE):
+            some = owners[start : start + MOST_AT_ONCE]
+            for row in self._reader.store.query(
+                f"SELECT transform(half, {{halves:Array(UInt64)}}, {{sides:Array(UInt64)}}, toUInt64(0)) AS side,"
+                f" {_HISTOGRAMS} FROM {cut.rows('mesh', 'half IN {halves:Array(UInt64)}')} GROUP BY side",
+                halves=[half for half, _ in some],
+                sides=[number for _, number in some],
+            ):
+                for name, part in sides[row["side"] - 1].parts.items():
+                    part.histogram.update({int(index): held for index, held in row[name].items()})
 
     def _proxies(self, span: Span, active: Iterable[int]) -> dict[int, Row]:
         rows = self._reader.store.query(
@@ -131,16 +140,16 @@ class MeshLogs:
         )
         return {ids[row["id"]]: row["first"] for row in rows}
 
-    def _seen(self, resolution: Resolution, span: Span) -> Seen:
-        rows = self._query(
+    def seen(self, cut: Cut) -> Seen:
+        """What receivers took in in a window."""
+        rows = self._reader.store.query(
             "SELECT receiver, sum(entries) AS entries, sum(seconds) AS seconds, sumMap(amounts) AS amounts"
-            f" FROM mesh_seen_{resolution.step} WHERE {WITHIN} GROUP BY receiver",
-            span,
+            f" FROM {cut.rows('mesh_seen')} GROUP BY receiver"
         )
-        last = self._query(
+        last = self._reader.store.query(
             "SELECT toUnixTimestamp(max(ts)) AS last FROM mesh_seen_1s"
-            " WHERE entries > 0 AND ts < toDateTime({end:UInt32}) AND {start:UInt32} > 0",
-            span,
+            " WHERE entries > 0 AND ts < toDateTime({end:UInt32})",
+            end=cut.span.end,
         )
         amounts: dict[str, float] = defaultdict(float)
         for row in rows:

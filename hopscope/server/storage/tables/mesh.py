@@ -1,22 +1,29 @@
 """What access logs say: of each half the requests of each second; proxies, and what receivers could not take.
 
-A half is one side's view of the requests between two ends. `metric` and `label` as in the wire's Mesh. When a service
-was first seen is in the table place, by the id that analysis/mesh_proxies makes of its name.
+A half is one side's view of the requests between two ends. Answers and connections are by label, the time by part, as
+in the wire's Mesh. When a service was first seen is in the table place, by analysis/mesh_proxies's `place_of`.
 """
 
 from __future__ import annotations
 
 from hopscope.server.storage.tables.kinds import Rolled, entity, fields
 
+PARTS = ("whole", "downstream", "proxy", "upstream", "unexplained")
+_SUM = "SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)"
+_PART = {"count": _SUM, "total": _SUM, "histogram": "SimpleAggregateFunction(sumMap, Map(UInt16, UInt64))"}
+
 TABLES = (
     Rolled(
         "mesh",
-        fields(2, half="UInt64", metric="LowCardinality(String)", label="LowCardinality(String)"),
+        fields(2, half="UInt64"),
         fields(
             2,
-            count="SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)",
-            total="SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)",
-            histogram="SimpleAggregateFunction(sumMap, Map(UInt16, UInt64))",
+            answers="SimpleAggregateFunction(sumMap, Map(String, UInt64))",
+            connections="SimpleAggregateFunction(sumMap, Map(String, UInt64))",
+            retries=_SUM,
+            received=_SUM,
+            sent=_SUM,
+            **{f"{part}_{what}": kind for part in PARTS for what, kind in _PART.items()},
         ),
         shard="half",
     ),
