@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import grpc
 import pytest
 
 from hopscope.server.analysis.entities import Name
+from hopscope.server.storage.address import parse
+from hopscope.server.storage.clickhouse import ClickHouse
 from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
@@ -21,6 +24,7 @@ from hopscope.server.tasks import Tasks
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .conftest import Server
+from .nodes import cluster, url
 from .world import Host, now
 
 CREATE = """
@@ -153,10 +157,14 @@ def test_a_task_survives_a_killed_server(server: Server) -> None:
     assert f"{told.id:016x}" == task["id"] and state_of(server, task["id"]) == task
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder:
-        opened = Embedded(Path(folder))
+@pytest.fixture(scope="module", params=["embedded", "cluster"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
+        opened: Store
+        if request.param == "embedded":
+            opened = Embedded(Path(folder))
+        else:
+            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
         prepare(opened, Retention(24, 24, 24))
         yield opened
         opened.close()
