@@ -94,7 +94,7 @@ def _share(part: Callable[[Line], float], whole: Callable[[Line], float]) -> Of:
     return share
 
 
-def _p99(of: Callable[[Line], Mapping[int, int]]) -> Of:
+def _p99(of: Callable[[Line], Mapping[str, int]]) -> Of:
     def time(line: Line, _: float) -> tuple[float, float] | None:
         held = of(line)
         ns = percentile(histogram(held), 0.99)
@@ -111,7 +111,7 @@ def _failed(line: Line) -> float:
     return float(sum(line.connections().failed.values()))
 
 
-def _handshakes(line: Line) -> Mapping[int, int]:
+def _handshakes(line: Line) -> Mapping[str, int]:
     return line.client["handshake"] if line.client else {}
 
 

@@ -23,6 +23,7 @@ FEWEST_SAMPLES = 20
 """Calls and connections below which a line has no state, unless connects failed."""
 FEWEST_FAILED = 3
 Row = Mapping[str, Any]
+_NOBODY = End(None, None, None, None, None, (), "")
 _TCP = ("segments_out", "busy", "rwnd_limited", "sndbuf_limited", "zero_window_probes")
 
 
@@ -115,7 +116,9 @@ class Line:
     @property
     def samples(self) -> int:
         """On how much a state of the line stands."""
-        held = self.connections()
+        return self._samples(self.connections())
+
+    def _samples(self, held: Connections) -> int:
         calls = max((row["write_count"] + row["read_count"] for row in (self.client, self.server) if row), default=0)
         found: int = calls + held.opened + sum(held.failed.values())
         return found
@@ -138,12 +141,17 @@ class Line:
         return None if row is None else row["write_bytes"] + row["read_bytes"]
 
     @property
-    def rtt(self) -> Counter[int]:
+    def rtt(self) -> Mapping[str, int]:
         """The histogram of round trips at the client, else at the server: bucket and count."""
         for row in (self.client, self.server):
             if row is not None and row["rtt"]:
-                return Counter({int(bucket): count for bucket, count in row["rtt"].items()})
-        return Counter()
+                return row["rtt"]  # type: ignore[no-any-return]
+        return {}
+
+    @property
+    def rtt_p99(self) -> float | None:
+        """Of 100 round trips 99 are shorter, in ns."""
+        return percentile(histogram(self.rtt), 0.99)
 
     @property
     def resent(self) -> float | None:
@@ -154,16 +162,13 @@ class Line:
 
     def state(self) -> Verdict:
         """Its state and why."""
-        if self.samples < FEWEST_SAMPLES and sum(self.connections().failed.values()) < FEWEST_FAILED:
+        held = self.connections()
+        if self._samples(held) < FEWEST_SAMPLES and sum(held.failed.values()) < FEWEST_FAILED:
             return Verdict("none")
-        found = rules.state(self.edge())
-        return Verdict(found.name, found.reasons, found.brief)
-
-    def edge(self) -> Edge:
-        """What edges/state needs to know of it."""
-        nobody = End(None, None, None, None, None, (), "")
+        # The room that decides takes whole edges; who is at the ends does not matter to it.
         sides = [_side(row) if row is not None else None for row in (self.client, self.server)]
-        return Edge(f"{self.id:016x}", nobody, nobody, "tcp", "", "", "", self.connections(), sides[0], sides[1])
+        found = rules.state(Edge("", _NOBODY, _NOBODY, "tcp", "", "", "", held, sides[0], sides[1]))
+        return Verdict(found.name, found.reasons, found.brief)
 
 
 def _side(row: Row) -> Side:
@@ -212,7 +217,7 @@ class Health:
     lines: int = 0
     writes: int = 0
     bytes: int = 0
-    rtt: Counter[int] = field(default_factory=Counter)
+    rtt: Counter[str] = field(default_factory=Counter)
 
     def add(self, line: Line, verdict: Verdict) -> None:
         """Takes in a line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hopscope.server.analysis.entities import Name, meant, name_of
+from hopscope.server.analysis.entities import Name, instance_of, meant, name_of
 from hopscope.server.query.reader import Reader
 
 LATELY = 130
@@ -19,6 +19,9 @@ class Alive:
 
     def meant(self, instance: str) -> Name:
         """The instance that an id or a name means."""
+        name = instance_of(instance)
+        if name is not None and self._reader.processes_of(name):
+            return name
         return meant(instance, self._hosts_of())
 
     def need(self, name: Name, now: float) -> None:

@@ -36,6 +36,7 @@ from hopscope.server.access.identity import Caller
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.limits import TOKENS, Bounded
 from hopscope.server.query.projection import Asked, Field, key_of
+from hopscope.server.query.reader import one_answer
 from hopscope.server.storage.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ class Execution:
             return Answer(False, orjson.dumps({"errors": [one.formatted for one in error.errors]}))
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
         asked = Asked(self.schema, self._fields, fragments, variables)
-        return Answer(True, orjson.dumps(_Operation(operation, given, asked, caller).executed()))
+        with one_answer():
+            return Answer(True, orjson.dumps(_Operation(operation, given, asked, caller).executed()))
 
     def _document(self, text: str) -> DocumentNode:
         try:

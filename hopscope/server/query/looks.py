@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hopscope.edges.histogram import percentile
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.lines import WORST_FIRST, Line, Verdict, histogram
+from hopscope.server.analysis.lines import WORST_FIRST, Line, Verdict
 from hopscope.server.analysis.topology import Where
 from hopscope.server.analysis.words import Logged, words
 from hopscope.server.query.lines import Lines
@@ -42,7 +41,7 @@ class Looks:
             key=lambda number: (WORST_FIRST.index(verdicts[number].name), -(lines[number].bytes or 0), number),
         )
         some = bad[: 2 * MOST]
-        known = named(self._reader, some, cut.span)
+        known = named(self._reader, some, cut.span, True)
         # Of a line that two hosts see, the client's half is shown, if that is bad, too.
         shown = [number for number in some if number in known.things and not self._told(known, number, set(some))]
         since = self._lines.since({number: verdicts[number].name for number in shown[:limit]}, cut.span.end)
@@ -80,5 +79,5 @@ def _look(
         "brief": verdict.brief,
         "since": since,
         "rate": line.writes / seconds if line.writes is not None and seconds else None,
-        "p99_ns": percentile(histogram(line.rtt), 0.99),
+        "p99_ns": line.rtt_p99,
     }

@@ -103,17 +103,18 @@ def neighbours(reader: Reader, name: Name, own: Mapping[int, Row], span: Span, o
         sorted(own),
         own=int(ours),
     )
-    return _completed(reader, name, own, things, span)
+    return _completed(reader, name, own, things, span, True)
 
 
-def named(reader: Reader, lines: Iterable[int], span: Span) -> Neighbours:
-    """Some lines, whosever they are, in the same form. Raises StoreError."""
+def named(reader: Reader, lines: Iterable[int], span: Span, peers: bool = False) -> Neighbours:
+    """Some lines, whosever they are, in the same form, without places; `peers`: also whose addresses are at their ends.
+    Raises StoreError."""
     things = _things(reader, "id IN {ids:Array(UInt64)}", sorted(lines))
-    return _completed(reader, Name("", ""), {}, things, span)
+    return _completed(reader, Name("", ""), {}, things, span, peers)
 
 
 def _completed(
-    reader: Reader, name: Name, own: Mapping[int, Row], things: dict[int, list[Row]], span: Span
+    reader: Reader, name: Name, own: Mapping[int, Row], things: dict[int, list[Row]], span: Span, peers: bool
 ) -> Neighbours:
     open_ends = [line for line, rows in things.items() if not all(_known(rows, end) for end in _ENDS)]
     halves = Halves.of(_pairs(reader, open_ends, span))
@@ -126,9 +127,10 @@ def _completed(
     processes = _processes(reader, {row[f"{end}_process"] for rows in things.values() for row in rows for end in _ENDS})
     hosts = reader.hosts()
     names = {number: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for number, row in processes.items()}
-    first = reader.first(things)
+    owners = _owners(reader, ips, hosts) if peers else {}
+    first = reader.first(things) if own else {}
     called = {number: row["name"] for number, row in processes.items()}
-    return Neighbours(name, own, things, halves, processes, called, names, _owners(reader, ips, hosts), first)
+    return Neighbours(name, own, things, halves, processes, called, names, owners, first)
 
 
 def _known(rows: list[Row], end: str) -> bool:

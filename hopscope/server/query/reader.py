@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.words import Logged, open_pairs
@@ -24,6 +26,30 @@ WITHIN = "ts >= toDateTime({start:UInt32}) AND ts < toDateTime({end:UInt32})"
 MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
 """Moments of a process, Unix seconds."""
 Row = Mapping[str, Any]
+
+
+_ANSWER: ContextVar[dict[Any, Any] | None] = ContextVar("answer", default=None)
+Found = TypeVar("Found")
+
+
+@contextmanager
+def one_answer() -> Iterator[None]:
+    """What is read in the block to name things is read once: several parts of an answer need the same names."""
+    token = _ANSWER.set({})
+    try:
+        yield
+    finally:
+        _ANSWER.reset(token)
+
+
+def _once(key: Any, read: Callable[[], Found]) -> Found:
+    known = _ANSWER.get()
+    if known is None:
+        return read()
+    if key not in known:
+        known[key] = read()
+    found: Found = known[key]
+    return found
 
 
 class Reader:
@@ -56,6 +82,9 @@ class Reader:
 
     def processes_of(self, name: Name) -> dict[int, Row]:
         """The processes of an instance that are still kept, by id."""
+        return _once(("processes", name), lambda: self._processes_of(name))
+
+    def _processes_of(self, name: Name) -> dict[int, Row]:
         hosts = self.hosts()
         rows = self.store.query(
             f"SELECT *, {MOMENTS} FROM process FINAL WHERE service IN ({{service:String}}, '')"
@@ -66,7 +95,7 @@ class Reader:
 
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""
-        return self.store.query("SELECT * FROM agent FINAL ORDER BY host")
+        return _once("agents", lambda: self.store.query("SELECT * FROM agent FINAL ORDER BY host"))
 
     def first(self, ids: Iterable[int]) -> dict[int, int]:
         """When processes and edges were first told of, Unix seconds."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from hopscope.edges.histogram import percentile
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.lines import Line, Verdict, histogram, whole_line
+from hopscope.server.analysis.lines import Line, Verdict, whole_line
 from hopscope.server.analysis.topology import REST, Places, port_of
 from hopscope.server.analysis.words import words
 from hopscope.server.query.alive import Alive
@@ -133,7 +133,10 @@ class _Answer:
     def edge(self, line: int, client: str, server: str) -> dict[str, Any]:
         """See `TopologyEdge` in the schema."""
         measured, verdict = self._measured[line], self._verdicts[line]
-        things = [row for half in self._halves[line] for row in self._known.things[half]]
+        client_half, server_half = self._halves[line]
+        things = self._known.things[client_half]
+        if server_half != client_half:
+            things = [*things, *self._known.things[server_half]]
         spoken, latest = words(things, self._logged), things[0]
         seconds = self._seconds_of(line)
         held = measured.connections()
@@ -149,7 +152,7 @@ class _Answer:
             **_verdict(verdict),
             "rate": measured.writes / seconds if measured.writes is not None and seconds else None,
             "bytes_rate": measured.bytes / seconds if measured.bytes is not None and seconds else None,
-            "p99_ns": percentile(histogram(measured.rtt), 0.99),
+            "p99_ns": measured.rtt_p99,
             "retransmit_share": measured.resent,
             "connections": {
                 "opened": held.opened,
@@ -166,11 +169,10 @@ class _Answer:
             "_metrics": lambda: self._metrics(line),
         }
 
-    def _seconds_of(self, line: int, name: str | None = None) -> float:
-        ends = [name] if name else ["client", "server"]
+    def _seconds_of(self, line: int) -> float:
         client, server = self._halves[line]
-        hosts = [measures(self._known.things[client if end == "client" else server], end) for end in ends]
-        return max((self._seconds.get(host, 0.0) for host in hosts), default=0.0)
+        hosts = measures(self._known.things[client], "client"), measures(self._known.things[server], "server")
+        return float(max(self._seconds.get(host, 0.0) for host in hosts))
 
     def _by_side(self, rows: Iterable[Row]) -> dict[tuple[int, int], list[Row]]:
         found: dict[tuple[int, int], list[Row]] = {}
