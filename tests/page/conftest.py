@@ -93,7 +93,7 @@ def _agent(folder: Path, server: Server, made: Cgroups) -> Iterator[subprocess.P
     (folder / "places.json").write_text(json.dumps({"version": 1, "cgroups": places}))
     command = [sys.executable, "-m", "hopscope.cli", "agent", "--server", f"unix:{server.socket}"]
     command += ["--socket", str(folder / "agent.sock"), "--discovery", "file"]
-    command += ["--discovery-file", str(folder / "places.json")]
+    command += ["--discovery-file", str(folder / "places.json"), "--window-share", "1.0"]
     with (folder / "agent.log").open("w") as log:
         agent = subprocess.Popen(command, stderr=log)
     try:
@@ -118,7 +118,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.enter_context(_shop(folder, made))
         found = Site(server, agent)
         await_(lambda: [it for it in found.ask("{ services { name } }")["services"] if it["name"] == "shop"], 60)
-        await_(lambda: len(found.ask(LINES, id=SHOP)["topology"]["edges"]) >= 2, 60)
+        await_(lambda: sum(it["rate"] or 0 for it in found.ask(LINES, id=SHOP)["topology"]["edges"]) > 20, 60)
+        time.sleep(5)
         yield found
 
 

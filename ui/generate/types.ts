@@ -1,7 +1,7 @@
 /* Types of every question the page asks, made from the server's schema: `src/queries/*.graphql` in,
    `src/generated/questions.ts` out. A question that the schema does not know is an error here.
    `--check` writes nothing and fails when what is there is stale. */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type DocumentNode,
@@ -30,8 +30,7 @@ import {
   validate,
 } from "graphql";
 
-const SCHEMA = ["../hopscope/server/query/schema", "../hopscope/server/query"];
-const COMING = "generate/coming.graphql";
+const SCHEMA = "../hopscope/server/query/schema";
 const QUERIES = "src/queries";
 const OUT = "src/generated/questions.ts";
 const SCALARS: Record<string, string> = {
@@ -42,29 +41,6 @@ const SCALARS: Record<string, string> = {
 function texts(folder: string): string {
   const files = readdirSync(folder).filter((name) => name.endsWith(".graphql"));
   return files.sort().map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
-}
-
-/** What is agreed on and not in the server yet; the server's own definition wins. */
-function schemaText(): string {
-  const own = texts(SCHEMA.find((folder) => existsSync(folder)) ?? ".");
-  if (!existsSync(COMING)) return own;
-  const names = new Set<string>();
-  const fields = new Set<string>();
-  for (const node of parse(own).definitions) {
-    if (!("name" in node)) continue;
-    names.add(node.name.value);
-    if ("fields" in node && (node.name.value === "Query" || node.name.value === "Mutation"))
-      for (const field of node.fields ?? []) fields.add(field.name.value);
-  }
-  const kept = parse(readFileSync(COMING, "utf8")).definitions.flatMap((node): string[] => {
-    if (!("name" in node)) return [];
-    const name = node.name.value;
-    if (node.kind !== Kind.OBJECT_TYPE_DEFINITION || !["Query", "Mutation"].includes(name))
-      return names.has(name) ? [] : [print(node)];
-    const left = (node.fields ?? []).filter((field) => !fields.has(field.name.value)).map(print);
-    return left.length > 0 ? [`${names.has(name) ? "extend " : ""}type ${name} { ${left.join("\n")} }`] : [];
-  });
-  return [own, ...kept].join("\n");
 }
 
 function named(type: GraphQLNamedType, used: Set<string>): string {
@@ -195,7 +171,7 @@ function written(schema: GraphQLSchema, document: DocumentNode): string {
 }
 
 function main(): void {
-  const schema = buildSchema(schemaText());
+  const schema = buildSchema(texts(SCHEMA));
   const document = parse(texts(QUERIES));
   // A fragment alone is a type that others build on.
   const rules = specifiedRules.filter((rule) => rule !== NoUnusedFragmentsRule);

@@ -9,7 +9,7 @@ import { Say } from "./Say";
 import { offered, tokenWanted } from "./session";
 import { toggleTheme } from "./theme";
 import { TokenForm } from "./TokenForm";
-import { TopBar, copyLink, exportOpen, helpOpen } from "./TopBar";
+import { TopBar, compareHref, copyLink, exportOpen, helpOpen } from "./TopBar";
 import { View } from "./View";
 
 function does(what: () => void): () => boolean {
@@ -24,7 +24,9 @@ function useKeys(): void {
     () =>
       bind([
         { keys: ["g f"], does: "Find", run: does(() => go("/find")) },
+        { keys: ["g m"], does: "Mesh", run: does(() => go("/mesh")) },
         { keys: ["g t"], does: "Tasks", run: does(() => go("/tasks")) },
+        { keys: ["g c"], does: "Compare", run: does(() => go(compareHref())) },
         { keys: ["c"], does: "copy link", run: does(() => void copyLink()) },
         { keys: ["x"], does: "export", run: does(() => (exportOpen.value = offered.value !== null)) },
         { keys: ["d"], does: "dark or light", run: does(toggleTheme) },

@@ -13,6 +13,7 @@ export const exportOpen = signal(false);
 
 const PLACES = [
   { name: "Find", at: "find", key: "g f" },
+  { name: "Mesh", at: "mesh", key: "g m" },
   { name: "Tasks", at: "tasks", key: "g t" },
 ] as const;
 
@@ -21,6 +22,12 @@ function here(): string {
   if (first === "i" && third === "compare") return "compare";
   if (first === "mesh" || first === "tasks") return first;
   return "find";
+}
+
+/** Compare is of an instance: the one that is open, else Find is where to choose one. */
+export function compareHref(): string {
+  const [first, instance] = path.value;
+  return first === "i" && instance !== undefined ? href(["i", instance, "compare"]) : href(["find"]);
 }
 
 export async function copyLink(): Promise<void> {
@@ -99,6 +106,9 @@ export function TopBar() {
             {place.name}
           </a>
         ))}
+        <a href={compareHref()} aria-current={at === "compare" ? "page" : undefined}>
+          Compare
+        </a>
       </nav>
       <Search />
       <div class="tools">

@@ -53,6 +53,8 @@ function useKeys(tab: Tab): void {
   useEffect(() => {
     const does = (key: string, what: string, run: () => void) => ({ keys: [key], does: what, run: () => (run(), true) });
     const tabbed = (to: Tab) => href([...path.value.slice(0, 2), to], query.value);
+    const compared = (which: "a" | "b"): void =>
+      go(href([...path.value.slice(0, 2), "compare"], { [which]: shown.value }));
     return bind([
       {
         keys: ["Escape"],
@@ -63,6 +65,8 @@ function useKeys(tab: Tab): void {
           return true;
         },
       },
+      does("a", "this window is A", () => compared("a")),
+      does("b", "this window is B", () => compared("b")),
       does("t", "topology or table", () => go(tabbed(tab === "table" ? "topology" : "table"))),
     ]);
   }, [tab]);
@@ -72,7 +76,8 @@ function Panel({ answer }: { answer: InstanceViewAnswer }) {
   const { topology } = answer;
   const line = topology.edges.find((it) => it.id === query.value.line);
   if (line) {
-    return <LinePanel topology={topology} line={line} edge={null} series={null} close={close} />;
+    const edge = answer.edge?.id === line.id ? answer.edge : null;
+    return <LinePanel topology={topology} line={line} edge={edge} series={answer.edgeSeries ?? null} close={close} />;
   }
   const open = openProcess();
   const process = answer.processes?.find((it) => it.id === open);

@@ -41,11 +41,14 @@ export function axisDue(key: string): boolean {
 export function variables(instance: string): InstanceViewAsked {
   const window = windowOf();
   const span = at(window, serverNow());
+  const line = query.value.line ?? null;
   const key = `${instance} ${written(window)}`;
   return {
     instance,
     window: asked(span),
     axis: asked(axisOf(window, span)),
+    edge: line ?? "0",
+    line: line !== null,
     processes: path.value[2] === "processes" || openProcess() !== null,
     timeline: axisDue(key),
   };

@@ -26,8 +26,10 @@ const HEIGHT = 96;
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function clock(second: number): string {
-  return new Date(second * 1000).toTimeString().slice(0, 5);
+/** With seconds where the curve is shorter than ten minutes. */
+function clocks(ticks: number[], at: readonly number[]): string[] {
+  const short = (at.at(-1) ?? 0) - (at[0] ?? 0) < 600;
+  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, short ? 8 : 5));
 }
 
 function options(props: Props, width: number, top: () => number): uPlot.Options {
@@ -42,7 +44,7 @@ function options(props: Props, width: number, top: () => number): uPlot.Options 
     padding: [6, 4, 0, 0],
     scales: { x: { time: true }, y: { range: () => [0, top() || 1] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 18, gap: 2, space: 60, values: (_, ticks) => ticks.map(clock) },
+      { ...axis, grid: { show: false }, size: 18, gap: 2, space: 72, values: (_, ticks) => clocks(ticks, props.at) },
       { ...axis, grid, size: 56, gap: 4, space: 30, values: (_, ticks) => ticks.map((tick) => props.write(tick)) },
     ],
     series: [

@@ -3,7 +3,7 @@ import type { LineDetail, LineEnd, SideName, TopologyLine, WholeTopology } from 
 import { href } from "../frame/address";
 import { type AgentSeen, health } from "../frame/health";
 import { mayChange } from "../frame/session";
-import { share, shorten } from "../words/numbers";
+import { many, share, shorten } from "../words/numbers";
 
 /** The agent that measures at a side; undefined when nobody does. */
 export function agentOf(topology: WholeTopology, end: LineEnd): AgentSeen | undefined {
@@ -84,9 +84,9 @@ export function Ends(props: Props) {
   return (
     <div class="grid head">
       <div class="quiet">
-        {edge.connections.active} open
+        {many(edge.connections.active, "connection")}
         <br />
-        connections
+        open
         {line && line.overflow > 0 ? <p>in the overflow slot: {line.overflow}; totals exact, lines joined</p> : null}
       </div>
       <End side="CLIENT" {...props} />

@@ -4,7 +4,7 @@ import { METRICS, type MetricName, blockName, metricAt, metricName } from "../wo
 import { rate, share, time } from "../words/numbers";
 import { sentence } from "./catalogue";
 import { Curve } from "./Curve";
-import { type Tone, amount, cell, course, details, measured, overTime, SHARES } from "./figures";
+import { type Tone, amount, cell, course, details, measured, overTime } from "./figures";
 import { Heatmap } from "./Heatmap";
 import { Spark } from "./Spark";
 
@@ -64,7 +64,7 @@ function Opened({ series, side, metric, tone, edge }: Props & { series: LineSeri
             }))}
             top={most(both.flatMap((it) => it.percentiles.map((percentile) => percentile.ns)))}
             write={time}
-            caption={`p${SHARES.join(", p")}: p50 ${range(timed[0]?.ns ?? [], time)}; p99 ${range(p99, time)}`}
+            caption={`p50 ${range(timed[0]?.ns ?? [], time)}; p99 ${range(p99, time)}; between them p75, p90, p95`}
           />
           <Heatmap at={series.at} cells={own.heatmap} p99={p99} bad={tone !== ""} name={blockName(side, own.metric)} />
         </>

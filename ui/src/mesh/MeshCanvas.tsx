@@ -1,0 +1,116 @@
+/* The services as cards, calls from left to right. */
+import type { MeshLineRow, WholeMesh } from "../generated/questions";
+import { shorten, count, many, rate, share, time } from "../words/numbers";
+import { Sign, WORDS } from "../words/Sign";
+import { CARD, type MeshPicture, type Placed, layout } from "./layout";
+import { type Figure, figure } from "./words";
+
+const CLASSES: Record<string, string> = { FAILING: "fail", SLOW: "slow", HEALTHY: "ok", NONE: "none" };
+const WIDTHS: [number, number][] = [
+  [1, 1.25],
+  [10, 2],
+  [100, 3],
+  [1000, 4.25],
+];
+
+const wide = (perSecond: number): number => WIDTHS.find(([below]) => perSecond < below)?.[1] ?? 5.75;
+const words = (line: MeshLineRow, chosen: Figure): string => `${line.label} ${shorten(figure(line, chosen), 26)}`;
+
+function Card({ placed, open }: { placed: Placed; open: (id: string) => void }) {
+  const { service, x, y } = placed;
+  return (
+    <button
+      type="button"
+      class={`service ${CLASSES[service.state] ?? ""}`}
+      style={{ left: `${x}px`, top: `${y}px`, width: `${CARD.width}px`, height: `${CARD.height}px` }}
+      aria-label={`${service.name}, ${WORDS[service.state]}`}
+      title={service.name}
+      onClick={() => open(service.id)}
+    >
+      <b>
+        <Sign state={service.state} quiet /> {shorten(service.name, 20)}
+      </b>
+      <span>{rate(service.rate)}</span>
+      <span class="num">p99 {time(service.p99Ns)}</span>
+      <span>{many(service.instances.length, "pod")}</span>
+      <span class="num">{service.requests > 0 ? `${share(service.errors / service.requests)} errors` : ""}</span>
+    </button>
+  );
+}
+
+function Hops({ picture, selected }: { picture: MeshPicture; selected: string | null }) {
+  return (
+    <svg width={picture.width} height={picture.height} aria-hidden="true">
+      <defs>
+        <marker id="mesh-arrow" viewBox="0 0 8 8" refX="2" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">
+          <path d="M0 0 8 4 0 8Z" fill="context-stroke" />
+        </marker>
+      </defs>
+      {picture.lines.map(({ line, path }) => (
+        <g key={line.id} class={`hop ${CLASSES[line.state] ?? ""}${line.id === selected ? " chosen" : ""}`}>
+          {line.id === selected ? <path class="halo" d={path} /> : null}
+          <path class={line.clientSeen || line.serverSeen ? "" : "dashed"} d={path} stroke-width={wide(line.rate)} marker-end="url(#mesh-arrow)" />
+        </g>
+      ))}
+    </svg>
+  );
+}
+
+interface Props {
+  mesh: WholeMesh;
+  chosen: Figure;
+  selected: string | null;
+  problems: boolean;
+  openLine: (id: string | null) => void;
+  openService: (id: string) => void;
+}
+
+export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openService }: Props) {
+  const bad = (line: MeshLineRow): boolean => line.state === "FAILING" || line.state === "SLOW";
+  const shown = problems ? mesh.lines.filter(bad) : mesh.lines;
+  const picture = layout({ ...mesh, lines: shown }, (line) => 20 + words(line, chosen).length * 6.4);
+  const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
+  const title = `Mesh, ${count(mesh.services.length)} services, ${many(mesh.lines.length, "line")}, ${count(
+    mesh.lines.filter((line) => line.state === "FAILING").length,
+  )} failing`;
+  return (
+    <div class="mesh-scroll">
+      <div
+        class="mesh-canvas"
+        role="group"
+        aria-label={title}
+        style={{ width: `${picture.width}px`, height: `${picture.height}px` }}
+      >
+        {picture.bands.map((band) => (
+          <span key={band.name} class="band-name quiet" style={{ top: `${band.y}px`, width: `${picture.width}px` }}>
+            {band.name}
+          </span>
+        ))}
+        <Hops picture={picture} selected={selected} />
+        {picture.services.map((placed) => (
+          <Card key={placed.service.id} placed={placed} open={openService} />
+        ))}
+        {picture.lines.map(({ line, label, path }) => {
+          const [x, y] = label ? [label.x, label.y] : path.slice(1).split(/[ C]/).map(Number);
+          return (
+            <button
+              key={line.id}
+              type="button"
+              data-row
+              data-problem={bad(line) ? true : undefined}
+              class={`line-label ${CLASSES[line.state] ?? ""}`}
+              aria-pressed={line.id === selected}
+              aria-label={`${name(line.client)} to ${name(line.server)}, ${line.label}`}
+              aria-description={`${WORDS[line.state]}${line.reasons.length > 0 ? `: ${line.reasons.join("; ")}` : ""}, ${rate(line.rate)}`}
+              style={{ left: `${x ?? 0}px`, top: `${y ?? 0}px` }}
+              onClick={() => openLine(line.id === selected ? null : line.id)}
+            >
+              {bad(line) ? <Sign state={line.state} quiet /> : null}
+              {label ? words(line, chosen) : bad(line) ? "" : "·"}
+            </button>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

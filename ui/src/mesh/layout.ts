@@ -1,0 +1,105 @@
+/* Where services stand: a band for each namespace, columns from left to right as the server layered them. Pure. */
+import type { MeshLineRow, WholeMesh } from "../generated/questions";
+
+export type MeshService = WholeMesh["services"][number];
+
+export const CARD = { width: 172, height: 68 };
+const COLUMN = 268;
+const ROW = 92;
+const HEAD = 34;
+const EDGE = 16;
+
+export interface Placed {
+  service: MeshService;
+  x: number;
+  y: number;
+}
+
+export interface Drawn {
+  line: MeshLineRow;
+  path: string;
+  /** Middle of the label; null where there was no room. */
+  label: { x: number; y: number } | null;
+}
+
+export interface MeshPicture {
+  width: number;
+  height: number;
+  bands: { name: string; y: number }[];
+  services: Placed[];
+  lines: Drawn[];
+}
+
+type Point = readonly [number, number];
+
+function cubic(from: Point, to: Point): Point[] {
+  // A call back to an earlier column leaves and arrives on the same sides, bent far enough to be seen.
+  const bend = Math.max(46, Math.abs(to[0] - from[0]) / 2);
+  return [from, [from[0] + bend, from[1]], [to[0] - bend, to[1]], to];
+}
+
+function at(curve: Point[], t: number): { x: number; y: number } {
+  const weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+  const along = (axis: 0 | 1): number => curve.reduce((sum, point, index) => sum + point[axis] * (weights[index] ?? 0), 0);
+  return { x: along(0), y: along(1) };
+}
+
+interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+const apart = (a: Box, b: Box): boolean =>
+  a.x + a.width + 4 < b.x || b.x + b.width + 4 < a.x || a.y + a.height + 2 < b.y || b.y + b.height + 2 < a.y;
+
+const RANK: Record<string, number> = { FAILING: 0, SLOW: 1 };
+const rank = (line: MeshLineRow): number => RANK[line.state] ?? 2;
+
+function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, width: (line: MeshLineRow) => number): Drawn[] {
+  const taken: Box[] = [...placed.values()].map(({ x, y }) => ({ x, y, ...CARD }));
+  const made: Drawn[] = [];
+  const order = [...all].sort((a, b) => rank(a) - rank(b) || b.rate - a.rate || a.id.localeCompare(b.id));
+  for (const line of order) {
+    const from = placed.get(line.client);
+    const to = placed.get(line.server);
+    if (!from || !to) continue;
+    const curve = cubic([from.x + CARD.width, from.y + CARD.height / 2], [to.x - 7, to.y + CARD.height / 2]);
+    const wide = width(line);
+    let label: Drawn["label"] = null;
+    for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]) {
+      const middle = at(curve, t);
+      const box = { x: middle.x - wide / 2, y: middle.y - 10, width: wide, height: 20 };
+      if (!taken.every((other) => apart(box, other))) continue;
+      taken.push(box);
+      label = middle;
+      break;
+    }
+    const text = (point: Point | undefined): string => (point ? `${point[0].toFixed(1)} ${point[1].toFixed(1)}` : "");
+    made.push({ line, path: `M${text(curve[0])}C${text(curve[1])} ${text(curve[2])} ${text(curve[3])}`, label });
+  }
+  return made;
+}
+
+/** The same mesh always gives the same picture. `width`: of a line's label, px. */
+export function layout(mesh: Pick<WholeMesh, "services" | "lines">, width: (line: MeshLineRow) => number): MeshPicture {
+  const namespaces = [...new Set(mesh.services.map((service) => service.namespace))].sort();
+  const placed = new Map<string, Placed>();
+  const bands: MeshPicture["bands"] = [];
+  let top = 0;
+  for (const name of namespaces) {
+    bands.push({ name, y: top });
+    const filled = new Map<number, number>();
+    const own = mesh.services.filter((service) => service.namespace === name);
+    own.sort((a, b) => a.layer - b.layer || a.ordinal - b.ordinal || a.id.localeCompare(b.id));
+    for (const service of own) {
+      const row = filled.get(service.layer) ?? 0;
+      filled.set(service.layer, row + 1);
+      placed.set(service.id, { service, x: EDGE + service.layer * COLUMN, y: top + HEAD + row * ROW });
+    }
+    top += HEAD + Math.max(1, ...filled.values()) * ROW;
+  }
+  const right = Math.max(0, ...[...placed.values()].map((it) => it.x)) + CARD.width + EDGE;
+  return { width: right, height: top + EDGE, bands, services: [...placed.values()], lines: lines(mesh.lines, placed, width) };
+}
