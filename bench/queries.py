@@ -1,0 +1,156 @@
+"""How long questions take while rows come in: a topology, one edge over time, and all edges of an instance."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import grpc
+
+from bench.measure import table
+from hopscope.agent.reporters.blocks import Blocks
+from hopscope.agent.reporters.hopscope import METHOD
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+
+TITLE = "Questions while 100 k rows/s come in, embedded store"
+EDGES, MINUTES, SECONDS, ROUNDS, ROWS = 1000, 60, 600, 100, 100_000
+TOPOLOGY = """query($of: ID!, $window: WindowInput!) { topology(instance: $of, window: $window) {
+  window { from to } groups { id name kind side ordinal }
+  nodes { id name inside kind ordinal address service group pids }
+  edges { id client server address port protocol security label state reasons brief since rate bytesRate p99Ns
+    retransmitShare seenShare clientSeen serverSeen lastTraffic connections { opened closed active } }
+  completeness { host secondsAsked secondsRecorded } } }"""
+SERIES = """query($of: ID!, $window: WindowInput!) { edgeSeries(edge: $of, window: $window) {
+  at seen client { ...metric } server { ...metric } tcp { side name values } connections { name values }
+  failed { name values } } }
+fragment metric on MetricSeries {
+  metric whyNot count bytes rate averageNs percentiles { share ns } heatmap { step lowNs highNs count } }"""
+WHOLE = """query($window: WindowInput!) { edges(window: $window, limit: 1000) { edges {
+  id label client { process } server { process address }
+  clientSide { metrics { metric count bytes rate averageNs percentiles } tcp { name value } }
+  serverSide { metrics { metric count bytes rate averageNs percentiles } tcp { name value } } } } }"""
+
+
+class Server:
+    """A server of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        call = [sys.executable, "-m", "hopscope.cli", "server", "--data-dir", str(folder / "data"), "--user", "none"]
+        places = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--socket", str(folder / "grpc.sock")]
+        self._child = subprocess.Popen([*call, *places], stdout=subprocess.PIPE, text=True)
+        assert self._child.stdout is not None
+        said = self._child.stdout.readline()
+        if not said:
+            raise RuntimeError("the server did not start")
+        self._http = said.partition("API on ")[2].strip()
+        self._channel = grpc.insecure_channel(f"unix:{folder / 'grpc.sock'}")
+
+    def send(self, batch: wire.Batch) -> None:
+        """Returns when it is stored."""
+        self._channel.unary_unary(METHOD)(batch.SerializeToString(), timeout=120)
+
+    def ask(self, query: str, **variables: Any) -> tuple[float, int]:
+        """How many ms an answer took, and its bytes."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(self._http, body, {"content-type": "application/json"})
+        start = time.perf_counter()
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        took = 1000 * (time.perf_counter() - start)
+        if b'"errors"' in text[-2000:]:
+            raise RuntimeError(text[-2000:].decode())
+        return took, len(text)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._channel.close()
+        self._child.terminate()
+        self._child.wait()
+
+
+def filled(server: Server, now: int) -> tuple[str, str]:
+    """An hour of EDGES edges, a second of each minute, and ten minutes of one; returns the instance and that edge."""
+    from tests.server.profiles import profile
+
+    blocks, few = Blocks(1, "bench"), Blocks(2, "bench")
+    for minute in range(MINUTES, 0, -1):
+        for _, batch in blocks.batches(profile(now - 60 * minute, edges=EDGES)):
+            server.send(batch)
+    for second in range(SECONDS, 0, -1):
+        for _, batch in few.batches(profile(now - second, edges=1)):
+            server.send(batch)
+    return "pod-1", profile(now, edges=1).edges[0].id
+
+
+@contextmanager
+def coming_in(server: Server) -> Iterator[list[int]]:
+    """Batches of other agents, ROWS a second; the list gets the rows of each second."""
+    from tests.server.profiles import profile
+
+    blocks, end, sent = Blocks(3, "bench"), threading.Event(), list[int]()
+    second = int(time.time())
+    blocks.batches(profile(second, edges=EDGES))
+    parts = [batch for _, batch in blocks.batches(profile(second + 1, edges=EDGES))]
+    rows = sum(len(block.line) for part in parts for block in part.blocks)
+
+    def send() -> None:
+        sequence, begin = 10, time.monotonic()
+        while not end.wait(max(0.0, begin + len(sent) - time.monotonic())):
+            done = 0
+            while done < ROWS:
+                for part in parts:
+                    sequence += 1
+                    part.boot, part.host, part.sequence, part.second = 3, 3 + done // rows, sequence, int(time.time())
+                    server.send(part)
+                done += rows
+            sent.append(done)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        end.set()
+        thread.join()
+
+
+def run() -> Iterator[str]:
+    """The table."""
+    now = int(time.time()) // 60 * 60
+    rows = []
+    with TemporaryDirectory(prefix="hopscope-") as name:
+        server = Server(Path(name))
+        try:
+            instance, edge = filled(server, now)
+            hour, ten = ({"from": _text(now - seconds), "to": _text(now)} for seconds in (3600, SECONDS))
+            with coming_in(server) as sent:
+                begin = time.monotonic()
+                for what, query, asked in (
+                    ("topology of 1000 lines over an hour", TOPOLOGY, {"of": instance, "window": hour}),
+                    ("one edge, all metrics, 10 minutes in seconds", SERIES, {"of": edge, "window": ten}),
+                    ("1000 edges with all metrics of both sides, a minute", WHOLE, {"window": {"last": 60}}),
+                ):
+                    found = sorted(server.ask(query, **asked) for _ in range(ROUNDS))
+                    times = [took for took, _ in found]
+                    p99 = times[-(-99 * len(times) // 100) - 1]
+                    rows.append([what, f"{statistics.median(times):.0f}", f"{p99:.0f}", f"{found[0][1] / 1e6:.1f}"])
+                rate = sum(sent) / (time.monotonic() - begin)
+        finally:
+            server.close()
+    yield f"Load at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs; {rate / 1000:.0f} k rows/s came in."
+    yield table(["question", "p50 ms", "p99 ms", "MB"], rows)
+
+
+def _text(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
