@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -62,13 +63,24 @@ _POINTERS = (
 )
 
 
+_YOUNGEST = ("bpf_map__set_autocreate", "bpf_prog_test_run_opts", "bpf_program__set_autoload")
+"""Of the functions that we use those that came last; 1.0 has them all."""
+_PACKAGE = "apt-get install libbpf1 (1.0 or newer)"
+
+
 @cache
 def library() -> Any:
-    """libbpf, loaded once. Raises LibbpfError when it is missing."""
+    """libbpf, loaded once. Raises LibbpfError when it is missing or too old."""
     try:
         lib = ctypes.CDLL("libbpf.so.1", use_errno=True)
     except OSError as error:
-        raise LibbpfError("libbpf.so.1 is missing: apt-get install libbpf1", errno.ENOENT) from error
+        try:
+            ctypes.CDLL("libbpf.so.0")
+        except OSError:
+            raise LibbpfError(f"libbpf.so.1 is missing: {_PACKAGE}", errno.ENOENT) from error
+        raise LibbpfError(f"libbpf is too old, here is only libbpf.so.0: {_PACKAGE}", errno.ENOENT) from error
+    if missing := [name for name in (*_POINTERS, *_YOUNGEST) if not hasattr(lib, name)]:
+        raise LibbpfError(f"libbpf.so.1 is too old, it has no {missing[0]}: {_PACKAGE}", errno.ENOENT)
     for name in _POINTERS:
         getattr(lib, name).restype = ctypes.c_void_p
     lib.libbpf_set_print(_capture)
@@ -108,10 +120,26 @@ _CAUSES = {
 }
 
 
+_LOCKDOWN = Path("/sys/kernel/security/lockdown")
+
+
+def _locked_down() -> bool:
+    """Whether the kernel keeps its memory from everybody's programs (kernel_lockdown(7))."""
+    try:
+        return "[confidentiality]" in _LOCKDOWN.read_text()
+    except OSError:
+        return False
+
+
 def failed(what: str, number: int) -> LibbpfError:
     """The error for a negative return or errno, with its cause in plain words."""
     number = abs(number) or ctypes.get_errno()
     cause = _CAUSES.get(number, os.strerror(number))
+    if number in _CAUSES and _locked_down():
+        cause = (
+            "the kernel is locked down and lets no program read its memory: boot it without lockdown=confidentiality"
+        )
+        return LibbpfError(f"{what}: {cause}", number, take_log())
     if number == errno.EPERM and os.geteuid() == 0:
         cause = "not permitted even to root: the kernel is locked down, or does not let this kind of program in"
     return LibbpfError(f"{what}: {cause}", number, take_log())

@@ -94,6 +94,20 @@ def test_a_host_that_cannot(hide: str, says: str) -> None:
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("libbpf.so.0", "libbpf is too old, here is only libbpf.so.0: apt-get install libbpf1 (1.0 or newer)"),
+        ("libbpf.so.1", "libbpf.so.1 is too old, it has no bpf_object__open_file: apt-get install libbpf1"),
+    ],
+)
+def test_a_libbpf_that_is_too_old(name: str, says: str, tmp_path: Path) -> None:
+    subprocess.run(["gcc", "-shared", "-o", tmp_path / name, "-x", "c", "/dev/null"], check=True)
+    script = f'{HIDE_LIBBPF}; LD_LIBRARY_PATH={tmp_path} exec "$@"'
+    assert says in one_line(hopscope("profile", "--duration", "1", before=("unshare", "-m", "sh", "-c", script, "sh")))
+
+
+@pytest.mark.usefixtures("root")
 def test_a_full_disk_costs_neither_the_picture_nor_the_old_file(tmp_path: Path) -> None:
     """On a file system of 64 kB with 4 kB left."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
