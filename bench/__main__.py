@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("pair", "nginx", "agent", "peers", "mesh", "ingest", "als", "queries")
+NAMES = ("pair", "programs", "nginx", "agent", "peers", "mesh", "ingest", "als", "queries")
 
 
 def main(names: list[str]) -> int:

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from bench.measure import ROOT, State
 from hopscope.agent.kernel import Kernel, Limits
 from hopscope.agent.probes import Choice, choose
-from hopscope.libbpf import Object
+from hopscope.libbpf import Object, Program
 
 EMPTY = ("on_send_length", "on_recv_length", "on_sendmsg_locked", "on_copy_datagram")
 PERIOD, SHARE = 0.5, 0.1
 
 
+@contextmanager
+def empty_object(hooks: Collection[str]) -> Iterator[dict[str, Program]]:
+    """Empty programs on those of these hooks that a send and a receive pass, by their names."""
+    loaded = Object.open(ROOT / "build" / "workloads" / "empty.x86.o")
+    present = {name: program for name, program in loaded.programs.items() if name in hooks}
+    for program in present.values():
+        program.set_autoload(True)
+    links = []
+    try:
+        loaded.load()
+        links += [program.attach() for program in present.values()]
+        yield present
+    finally:
+        for link in links:
+            link.close()
+        loaded.close()
+
+
 def empty(count: int) -> State:
     """The first `count` of the empty programs, on the hooks of rung L2."""
-
-    @contextmanager
-    def state() -> Iterator[None]:
-        loaded = Object.open(ROOT / "build" / "workloads" / "empty.x86.o")
-        for name, program in loaded.programs.items():
-            program.set_autoload(name in EMPTY[:count])
-        loaded.load()
-        links = [loaded.programs[name].attach() for name in EMPTY[:count]]
-        try:
-            yield
-        finally:
-            for link in links:
-                link.close()
-            loaded.close()
-
-    return state
+    return lambda: empty_object(EMPTY[:count])
 
 
 class Hopscope:

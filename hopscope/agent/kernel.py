@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from hopscope.agent.looks import Looks
 from hopscope.agent.probes import OBJECT, RUN, SELECTING, Choice
 from hopscope.agent.strays import Stray, reason_name
 from hopscope.agent.tables import RESERVED, Rows, Slots
-from hopscope.libbpf import LibbpfError, Link, Object, RingBuffer, btf_enum, missed
+from hopscope.libbpf import LibbpfError, Link, Object, Program, RingBuffer, btf_enum, missed
 
 OVERFLOW_SLOTS = 64
 _HERTZ = (100, 250, 300, 1000)
@@ -191,6 +191,11 @@ class Kernel:
         prime = self._object.programs["prime"].attach_iter()
         prime.read()
         prime.close()
+
+    @property
+    def programs(self) -> Mapping[str, Program]:
+        """The loaded programs and those that are not, by name."""
+        return self._object.programs
 
     @property
     def ring_fd(self) -> int:
