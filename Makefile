@@ -38,8 +38,9 @@ test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf page lint
 	$(Q)$(MAKE) --no-print-directory kernel-one
 
 # What takes minutes: the same questions, asked often.
-endurance: setup $(VENV)/test-programs $(VENV)/heavy-programs bpf page
-	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py
+endurance: setup $(VENV)/test-programs $(VENV)/demo-programs $(VENV)/heavy-programs bpf page
+	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py \
+	  tests/demo/test_a_profile_equals_the_known_graph.py
 	$(Q)$(PYTEST) -m heavy tests
 
 # The tests of tests/kernel on Debian's 5.10, 6.1, 6.12 and 7.3, and instructions counted: docs/kernels.md is made from it.
