@@ -85,7 +85,7 @@ def rungs() -> tuple[Rung, ...]:
     accept = "on_inet_accept3" if btf_func_args("inet_accept") == 3 else "on_inet_accept4"
     calls = ("on_inet_stream_connect", "enter_inet_stream_connect", accept)
     if btf_func_args("btf_trace_sock_recv_length"):
-        # Two hits for a call cost less than four, and a tracepoint lets no hit pass when a task is preempted in it.
+        # Two hits for a call cost less than four; and few kernels preempt a task in a tracepoint, which costs hits.
         moves: tuple[str, ...] = (*_LENGTHS, "on_tcp_splice_read")
         hook = f"fentry and fexit of {_LAYER}; returns by tracepoints sock_send_length, sock_recv_length"
     else:
@@ -105,6 +105,7 @@ def rungs() -> tuple[Rung, ...]:
             ("on_sendmsg_locked", "on_copy_datagram"),
             "tracepoints sock_send_length, sock_recv_length",
             "time_ns",
+            "on_sendmsg_locked",
         ),
         Rung(
             "L3",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from hopscope.agent.probes import Choice
@@ -65,6 +67,18 @@ def workload(program: Path, way: str) -> Iterator[subprocess.Popen[str]]:
 MISSED = "the kernel lets a hit pass while another task was preempted in the same program on that processor"
 
 
+class Before(NamedTuple):
+    """Calls that were timed, and hits that the kernel had let pass, when a workload began."""
+
+    timed: npt.NDArray[np.int64]
+    missed: int
+
+
+def before_all(kernel: Counting) -> Before:
+    """Now, before a workload begins."""
+    return Before(kernel.timed(), kernel.missed())
+
+
 class Observed(NamedTuple):
     """What the workload says, what the kernel half says, writes and reads timed, hits that the kernel let pass."""
 
@@ -74,9 +88,8 @@ class Observed(NamedTuple):
     missed: int
 
 
-def observe(running: subprocess.Popen[str], kernel: Counting, start: str | None = None) -> Observed:
-    """Runs the workload to its end."""
-    before, missed = kernel.timed(), kernel.missed()
+def observe(running: subprocess.Popen[str], kernel: Counting, before: Before, start: str | None = None) -> Observed:
+    """Runs the workload to its end. `before`: what was counted before it began."""
     lines, _ = running.communicate(start, timeout=20 * SLOWER)
     if running.returncode == 77:
         pytest.skip("this kernel has no io_uring")
@@ -85,14 +98,15 @@ def observe(running: subprocess.Popen[str], kernel: Counting, start: str | None 
     found = kernel.closed({port for _, port in ends}, len(ends))
     assert set(found) == set(ends), f"lost: {kernel.lost()}"
     rows = sorted({row for counts in found.values() for row in counts.rows})
-    timed = [int(count) for count in (kernel.timed() - before)[rows].sum(axis=0)]
-    return Observed(ends, found, timed, kernel.missed() - missed)
+    timed = [int(count) for count in (kernel.timed() - before.timed)[rows].sum(axis=0)]
+    return Observed(ends, found, timed, kernel.missed() - before.missed)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_bytes_and_calls(way: str, rung: Choice, kernel: Counting, ways: Path) -> None:
+    before = before_all(kernel)
     with workload(ways, way) as running:
-        compare(way, rung.rung.name, observe(running, kernel))
+        compare(way, rung.rung.name, observe(running, kernel, before))
 
 
 @pytest.mark.parametrize("way", OLDER)
@@ -101,7 +115,7 @@ def test_connections_older_than_the_programs(way: str, rung: Choice, ways: Path)
         assert running.stdout is not None and running.stdout.readline() == "ready\n"
         kernel = Counting(rung)
         try:
-            compare(way, rung.rung.name, observe(running, kernel, "\n"))
+            compare(way, rung.rung.name, observe(running, kernel, before_all(kernel), "\n"))
         finally:
             kernel.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from hopscope.agent.probes import Choice
 from hopscope.libbpf.library import library
 from tests.kernel.counting import SLOWER, Counting
-from tests.kernel.test_each_way_on_each_rung import compare, observe, workload
+from tests.kernel.test_each_way_on_each_rung import before_all, compare, observe, workload
 
 WATCHING = """
 import sys, time
@@ -61,8 +61,9 @@ def test_after_kill_9(rung: Choice) -> None:
 def test_two_at_once(rung: Choice, kernel: Counting, ways: Path) -> None:
     other = Counting(rung)
     try:
+        before = before_all(kernel)
         with workload(ways, "send-recv") as running:
-            observed = observe(running, kernel)
+            observed = observe(running, kernel, before)
         compare("send-recv", rung.rung.name, observed)
         ends = observed[0]
         again = other.closed({port for _, port in ends}, len(ends))
