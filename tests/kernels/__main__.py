@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.kernel.ways import compiled
-from tests.kernels import instructions, table
+from tests.kernels import instructions, ledger, record, table
 from tests.kernels.boot import Run, run
 from tests.kernels.packages import BUILD, REPOSITORY, SUITES, Kernel, KernelsError, kernel
 
@@ -18,6 +18,8 @@ PAGE = REPOSITORY / "docs" / "kernels.md"
 SHORT = """tests/kernel/test_each_way_on_each_rung.py tests/kernel/test_how_connections_begin_and_end.py
 tests/protocols/test_labels_of_real_servers.py -k 'not older-splice and not test_label or http-nginx or redis-resp3'"""
 """What says most in three minutes: each way on each rung, beginnings and ends, a few labels."""
+LOCKED = "6.1"
+"""The series that is also started locked down."""
 SILENT = 20
 """Seconds of tests, on what is no terminal, until the next line of progress."""
 SLOWER = 15
@@ -28,9 +30,7 @@ SLOWER = 15
 class Findings:
     """What the kernels said. `failures`: in words, why something is not as it must be."""
 
-    versions: dict[str, str] = field(default_factory=dict)
-    results: list[table.Result] = field(default_factory=list)
-    ways: list[table.Way] = field(default_factory=list)
+    whole: dict[str, record.Finding] = field(default_factory=dict)
     figures: dict[str, instructions.Figures] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -39,21 +39,20 @@ def main() -> int:
     """Exit status 0 when everything held on every kernel."""
     options = _options()
     compiled()  # a guest would take a minute for it
-    findings = Findings()
+    findings, accepted = Findings(), record.recorded()
     for series in options.series:
         _one(series, options, findings)
-    print(table.text(table.rows(findings.results, options.series)))
-    print("\n".join(f"  {note}" for note in table.notes(findings.results)))
+        if options.accept and series in findings.whole:
+            accepted[series] = findings.whole[series]
+            accepted = {known: accepted[known] for known in SUITES if known in accepted}
+            record.RECORD.write_text(record.text(accepted))
+            PAGE.write_text(table.page(accepted))
     if findings.figures:
-        print(instructions.markdown(findings.figures))
-    if options.accept:
-        instructions.accept(findings.figures)
+        print(table.markdown(instructions.rows(findings.figures)))
     for series, figures in findings.figures.items():
-        findings.failures += instructions.regressions(series, figures, instructions.baseline().get(series))
+        before = accepted[series].instructions if series in accepted else None
+        findings.failures += instructions.regressions(series, figures, before)
     print("\n".join(f"FAILED {failure}" for failure in findings.failures))
-    if set(findings.figures) == set(SUITES) == {result.kernel for result in findings.results} and not options.pytest:
-        counted = instructions.markdown(findings.figures)
-        PAGE.write_text(table.page(findings.results, findings.ways, findings.versions, counted))
     return 1 if findings.failures else 0
 
 
@@ -64,8 +63,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pytest", default="", metavar="ARGUMENTS", help="for pytest in the guest, not tests/kernel")
     parser.add_argument("--short", action="store_const", dest="pytest", const=" ".join(SHORT.split()), help="minutes")
     parser.add_argument("--only", choices=("tests", "instructions"), help="not both")
-    parser.add_argument("--accept", action="store_true", help="compare with these instruction counts from now on")
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="what is found goes into docs/kernels.md; later instruction counts are compared with these",
+    )
     options = parser.parse_args()
+    if options.accept and (options.only or options.pytest):
+        parser.error("--accept takes whole runs: without --only, --pytest and --short")
     if unknown := set(options.series) - set(SUITES):
         parser.error(f"no such series: {', '.join(sorted(unknown))}")
     return options
@@ -73,24 +78,30 @@ def _options() -> argparse.Namespace:
 
 def _one(series: str, options: argparse.Namespace, findings: Findings) -> None:
     progress = _Progress(series)
+    answers: list[ledger.Answer] = []
+    ways: list[ledger.Way] = []
     try:
         found = kernel(series, progress.say)
-        findings.versions[series] = found.version
         if options.only != "instructions":
             outcome = _tests(found, options.pytest, options.timeout, progress.say)
-            results = table.read(series, outcome.results / "tests.jsonl")
-            failed = [result for result in results if result.outcome == "failed"]
-            findings.results += results
-            findings.ways += table.ways(series, outcome.results / "tests.jsonl")
-            findings.failures += [f"{series} {result.rung or ''} {result.test}: {result.reason}" for result in failed]
+            results = ledger.read(outcome.results / "tests.jsonl")
+            answers, ways = ledger.answers(results), ledger.ways(outcome.results / "tests.jsonl")
+            failed = [f"{answer.rung or ''} {what}" for answer in answers for what in answer.failed]
+            findings.failures += [f"{series} {what}" for what in failed]
             if not outcome.failure:
-                findings.failures += table.gone(series, results)
+                findings.failures += ledger.gone(series, answers)
             progress.end(outcome.failure or f"{len(results)} tests, {len(failed)} failed")
             _report(series, outcome, findings)
+            print(table.text(series, answers))
+            if series == LOCKED and not options.pytest:
+                outcome = _locked_down(found, options.timeout, progress.say)
+                progress.end(outcome.failure or "locked down: it says so")
+                _report(series, outcome, findings)
         if options.only != "tests":
             outcome = _instructions(found, options.timeout, progress.say)
             if figures := instructions.read(outcome.results / "instructions.json"):
                 findings.figures[series] = figures
+                findings.whole[series] = record.Finding(found.version, answers, ways, figures)
             progress.end(outcome.failure or "instructions counted")
             _report(series, outcome, findings)
     except KernelsError as error:
@@ -103,6 +114,13 @@ def _tests(found: Kernel, arguments: str, timeout: float, say: Callable[[str], N
         f"export HOPSCOPE_TEST_SLOWER={SLOWER} CI=1\n{shlex.quote(sys.executable)} -m tests.kernels.guest {arguments}"
     )
     return run(found, command, BUILD / "results" / found.series / "tests", timeout=timeout, say=say)
+
+
+def _locked_down(found: Kernel, timeout: float, say: Callable[[str], None]) -> Run:
+    arguments = "-q -p no:cacheprovider -o timeout=300 tests/kernels/test_a_locked_down_kernel_says_so.py"
+    command = f"export HOPSCOPE_TEST_SLOWER={SLOWER} CI=1\n{shlex.quote(sys.executable)} -m pytest {arguments}"
+    results = BUILD / "results" / found.series / "locked"
+    return run(found, command, results, timeout=timeout, say=say, boot="lockdown=confidentiality")
 
 
 def _instructions(found: Kernel, timeout: float, say: Callable[[str], None]) -> Run:

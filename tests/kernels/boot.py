@@ -36,10 +36,12 @@ def run(
     timeout: float,
     say: Callable[[str], None],
     counting: bool = False,
+    boot: str = "",
 ) -> Run:
     """Runs a shell command on a kernel, as root in this machine's own files, writes going nowhere but to `results`.
 
     The guest sees `results` as /run/results. Lines on its console that begin with "@ " go to `say`.
+    `boot`: more for the kernel's own command line.
     With `counting` the guest's clock advances by 1 ns per instruction (QEMU -icount), with one processor.
     """
     shutil.rmtree(results, ignore_errors=True)
@@ -47,7 +49,7 @@ def run(
     (results / "init").write_text(second_stage(kernel, REPOSITORY, command))
     started = time.monotonic()
     machine = subprocess.Popen(
-        _command_line(kernel, results, counting),
+        _command_line(kernel, results, counting, boot),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -76,11 +78,11 @@ def run(
     return Run(seconds, failure, tuple(tail), results)
 
 
-def _command_line(kernel: Kernel, results: Path, counting: bool) -> list[str]:
+def _command_line(kernel: Kernel, results: Path, counting: bool, boot: str) -> list[str]:
     if shutil.which("qemu-system-x86_64") is None:
         raise KernelsError("qemu-system-x86_64 is missing: apt-get install qemu-system-x86")
     share = "local,security_model=none,multidevs=remap"
-    append = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr random.trust_cpu=on"
+    append = f"console=ttyS0 quiet panic=-1 oops=panic mitigations=off nokaslr random.trust_cpu=on {boot}"
     pace = ["-icount", "shift=0,align=off,sleep=off", "-smp", "1", "-accel", "tcg"]
     free = ["-smp", str(min(2, os.cpu_count() or 1)), "-accel", "tcg,thread=multi"]
     return [

@@ -19,7 +19,7 @@ WORKLOADS = Path("build/workloads")
 CHUNKS, CALLS = 31, 20
 BURSTS = (1, 7, 31, 89)
 WARM = 200
-"""Pairs before the ones that count: the protocol is decided within the first messages."""
+"""Pairs before the ones that count."""
 
 
 class Pair:

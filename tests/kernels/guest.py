@@ -1,4 +1,4 @@
-"""What runs inside a guest: the tests of tests/kernel, each result written down as it comes.
+"""What runs inside a guest: the tests of the kernel half, each result written down as it comes.
 
 The console shows progress as lines that begin with "@ ".
 """
@@ -19,7 +19,7 @@ import pytest
 from tests.kernel.counting import TABLE
 
 RESULTS = Path("/run/results")
-TESTS = "tests/kernel"
+TESTS = ("tests/kernel", "tests/protocols/test_labels_of_real_servers.py")
 
 
 class Ledger:
@@ -80,7 +80,7 @@ def _reason(report: Any) -> str:
 
 def main(arguments: list[str]) -> int:
     """Runs the tests; `arguments` go to pytest. 0 also when tests failed: the ledger says so."""
-    options = ["-p", "no:cacheprovider", "-q", "--color=no", "--tb=short", "-o", "timeout=300", *(arguments or [TESTS])]
+    options = ["-p", "no:cacheprovider", "-q", "--color=no", "--tb=short", "-o", "timeout=300", *(arguments or TESTS)]
     with (RESULTS / "pytest.txt").open("w") as output:
         os.dup2(output.fileno(), 1)
         status = pytest.main(options, plugins=[Ledger(RESULTS)])

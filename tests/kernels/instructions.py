@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-BASELINE = Path(__file__).with_name("instructions.json")
 TOLERANCE = 0.05
 SLACK = 10.0
 """Instructions that are no difference: the same kernel twice differs by less than one, another build of it by a few."""
@@ -31,16 +30,6 @@ def read(path: Path) -> Figures | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def baseline() -> dict[str, Figures]:
-    """The accepted figures by kernel series."""
-    return json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-
-
-def accept(figures: Mapping[str, Figures]) -> None:
-    """Makes these figures the ones to compare with; other kernels keep theirs."""
-    BASELINE.write_text(json.dumps({**baseline(), **figures}, indent=1, sort_keys=True) + "\n")
-
-
 def regressions(series: str, now: Figures, before: Figures | None) -> list[str]:
     """Each figure of ours that is more than the tolerance above the accepted one, or that has none."""
     if before is None:
@@ -61,16 +50,15 @@ def regressions(series: str, now: Figures, before: Figures | None) -> list[str]:
     return found
 
 
-def markdown(figures: Mapping[str, Figures]) -> str:
-    """The section of docs/kernels.md."""
+def rows(figures: Mapping[str, Figures]) -> list[list[str]]:
+    """The table of docs/kernels.md with its head."""
     head = ["kernel, rung", "empty hooks", "counts", "empty hooks, timed", "every call timed", "not traced"]
-    head += ["getppid, counts", "getppid, timed"]
-    lines = [head, ["---", *["---:"] * len(_COLUMNS)]]
+    table = [[*head, "getppid, counts", "getppid, timed"]]
     for series, rungs in figures.items():
         bare = rungs["none"]["base"]
-        lines.append([f"{series}, nothing attached", *[""] * len(_COLUMNS)])
-        lines[-1][2], lines[-1][6] = f"{bare['pair']:.0f}", f"{bare['getppid']:.0f}"
+        table.append([f"{series}, nothing attached", *[""] * len(_COLUMNS)])
+        table[-1][2], table[-1][6] = f"{bare['pair']:.0f}", f"{bare['getppid']:.0f}"
         for rung, variants in rungs.items():
             if rung != "none":
-                lines.append([f"{series} {rung}", *(f"{variants[v][what]:+.0f}" for v, what in _COLUMNS)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+                table.append([f"{series} {rung}", *(f"{variants[v][what]:+.0f}" for v, what in _COLUMNS)])
+    return table

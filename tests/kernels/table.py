@@ -1,193 +1,133 @@
-"""What held on which kernel and rung: the table that is printed and that docs/kernels.md is made of."""
+"""What held on which kernel and rung, as the terminal shows it and as docs/kernels.md says it."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-RUNGS = {
-    "5.10": ("L1", "L3", "L4"),
-    "6.1": ("L1", "L3", "L4"),
-    "6.12": ("L1", "L3", "L4"),
-    "7.3": ("L1", "L2", "L3", "L4"),
-}
-"""The rungs that a series has: one that does not load there any more is a failure, whatever the reason."""
+from tests.kernels import instructions
+from tests.kernels.ledger import Answer
+from tests.kernels.record import Finding
 
+HEAD = """# What holds on which kernel
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One test on one kernel. `rung` is None for tests that do not depend on it."""
+<!-- `make kernels ACCEPT=1` makes this page from tests/kernels/record.json. -->
 
-    kernel: str
-    question: str
-    test: str
-    rung: str | None
-    outcome: str  # passed, failed, skipped
-    reason: str
-    seconds: float
+`make kernels` runs the tests of `tests/kernel`, and some of labels, on Debian's own kernels in QEMU, on each rung of
+the ladder that a kernel has ([probes.md](probes.md); `hopscope check` shows the rung in use). Each compares hopscope
+with the workload's or the kernel's own count. *held (n)*: n tests held. A question that does not depend on the rung was
+asked on the first.
 
+{overview}
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way of moving bytes on one rung: what held for bytes, calls and times, each with the reason where not all."""
+Instructions are those that the programs add to one `send` with its `recv` of 64 bytes over loopback while calls, bytes
+and round-trip times are counted, by QEMU's clock (`-icount`): the same on every machine, but not times."""
 
-    kernel: str
-    rung: str
-    name: str
-    cells: Sequence[tuple[str, str]]
+WAYS = """## Ways of moving bytes
 
+{tried} ways were tried on each rung: {names}.
+Bytes, calls and times were equal to the workload's own count on each rung of each kernel, but for these:
 
-def _entries(ledger: Path) -> list[dict[str, Any]]:
-    """As far as the guest got: a line that a panic cut off is not a result."""
-    if not ledger.exists():
-        return []
-    *lines, _cut = ledger.read_text().split("\n")
-    return [json.loads(line) for line in lines]
+{table}
+
+{reasons}"""
+
+COSTS = """## Instructions
+
+Added to one `send` with its `recv`, and to `getppid`. *Empty hooks*: programs that do nothing in the same places, the
+floor. *Not traced*: the programs watch other processes than this one.
+
+{table}"""
 
 
-def ways(kernel: str, ledger: Path) -> list[Way]:
-    """What a guest's tests say of each way of moving bytes."""
-    return [
-        Way(kernel, rung, way, [(held, reason) for held, reason in cells])
-        for entry in _entries(ledger)
-        for way, rung, cells in entry["ways"]
-    ]
+def _places(found: Sequence[Answer]) -> list[str]:
+    """The rungs that a kernel has; an empty one when no test chose a rung."""
+    return sorted({a.rung for a in found if a.rung and (a.held or a.failed)}) or [""]
 
 
-def read(kernel: str, ledger: Path) -> list[Result]:
-    """The tests in a guest's ledger."""
-    names = ("question", "test", "rung", "outcome", "reason", "seconds")
-    return [Result(kernel, *(entry[name] for name in names)) for entry in _entries(ledger)]
-
-
-def gone(kernel: str, results: Sequence[Result]) -> list[str]:
-    """Each rung that a kernel should have and that no test could run on."""
-    found = []
-    for rung in RUNGS[kernel]:
-        mine = [result for result in results if result.rung == rung]
-        if all(result.outcome == "skipped" for result in mine):
-            found.append(f"{kernel} {rung}: no test ran: {next((result.reason for result in mine), 'none chosen')}")
-    return found
-
-
-def verdict(results: Sequence[Result]) -> str:
-    """The word for some tests of one question: how many held, else what did not."""
-    failed = [result for result in results if result.outcome == "failed"]
-    passed = [result for result in results if result.outcome == "passed"]
-    if failed:
-        return f"FAILED {len(failed)} of {len(failed) + len(passed)}"
-    if passed:
-        return f"held ({len(passed)})"
-    return "not supported" if results else ""
-
-
-def columns(results: Iterable[Result], kernels: Sequence[str]) -> list[tuple[str, str]]:
-    """Kernel and rung of each column: the rungs that a kernel has."""
-    has = {(result.kernel, result.rung or "") for result in results if result.rung and result.outcome != "skipped"}
-    return [(kernel, rung) for kernel in kernels for rung in sorted(r for k, r in has if k == kernel) or [""]]
-
-
-def rows(results: Sequence[Result], kernels: Sequence[str]) -> list[list[str]]:
-    """The table with its head: a question a row, a kernel's rung a column.
-
-    Tests that do not choose a rung ran on the kernel's best.
-    """
-    heads = columns(results, kernels)
-    best = {kernel: rung for kernel, rung in reversed(heads)}
-    cells: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        cells[result.question, result.kernel, result.rung or best[result.kernel]].append(result)
-    table = [["", *(f"{kernel} {rung}".strip() for kernel, rung in heads)]]
-    for question in dict.fromkeys(result.question for result in results):
-        table.append([question, *(verdict(cells[question, kernel, rung]) for kernel, rung in heads)])
+def rows(found: Sequence[Answer]) -> list[list[str]]:
+    """The table of one kernel with its head: a question a row, a rung a column."""
+    rungs = _places(found)
+    cells = {(answer.question, answer.rung or rungs[0]): answer.verdict for answer in found}
+    table = [["", *rungs]]
+    for question in dict.fromkeys(answer.question for answer in found):
+        table.append([question, *(cells.get((question, rung), "") for rung in rungs)])
     return table
 
 
-def notes(results: Iterable[Result]) -> list[str]:
+def notes(found: Iterable[Answer]) -> list[str]:
     """Each test that failed, and each reason for which something was not possible, once, with where it applies."""
     where: dict[tuple[bool, str], set[str]] = defaultdict(set)
-    for result in results:
-        if result.outcome != "passed":
-            failed = result.outcome == "failed"
-            what = f"{result.test.split('[')[0]} FAILED: {result.reason}" if failed else result.reason
-            where[failed, what].add(f"{result.kernel} {result.rung}" if result.rung else result.kernel)
-    return [f"{', '.join(sorted(places))}: {what}" for (_, what), places in sorted(where.items(), reverse=True)]
+    for answer in found:
+        for what in answer.failed:
+            where[True, f"FAILED: {what}"].add(answer.rung or "")
+        for reason in answer.skipped:
+            where[False, reason.removeprefix(f"{answer.rung}: ")].add(answer.rung or "")
+    return [
+        f"{', '.join(sorted(places))}: {what}".removeprefix(": ")
+        for (_, what), places in sorted(where.items(), key=lambda item: (not item[0][0], item[0][1]))
+    ]
 
 
-def text(table: Sequence[Sequence[str]]) -> str:
-    """The table for a terminal: one question a block, for its columns are many."""
-    head, *body = table
-    width = max((len(name) for name in head), default=0)
-    blocks = []
+def text(series: str, found: Sequence[Answer]) -> str:
+    """One kernel's table for a terminal: a question a line with its rungs, then what did not hold."""
+    head, *body = rows(found)
+    lines = []
     for question, *cells in body:
-        lines = [f"  {name:<{width}}  {cell}" for name, cell in zip(head[1:], cells, strict=True) if cell]
-        blocks.append("\n".join([question, *lines]))
-    return "\n".join(blocks)
+        held = "; ".join(f"{rung} {cell}".strip() for rung, cell in zip(head[1:], cells, strict=True) if cell)
+        lines.append(f"  {question}\n    {series}: {held}")
+    return "\n".join([*lines, *(f"    {series} {note}" for note in notes(found))])
 
 
-def markdown(table: Sequence[Sequence[str]]) -> str:
-    """The table for docs/kernels.md."""
+def markdown(table: Sequence[Sequence[str]], numbers: bool = False) -> str:
+    """A table of the page."""
     head, *body = table
-    lines = [head, ["---"] * len(head), *body]
+    lines = [head, ["---", *["---:" if numbers else "---"] * (len(head) - 1)], *body]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def way_rows(found: Sequence[Way], kernels: Sequence[str]) -> tuple[list[list[str]], list[str]]:
-    """A table of ways by kernel and rung, and the reasons that its cells number."""
-    heads = sorted({(way.kernel, way.rung) for way in found}, key=lambda head: (kernels.index(head[0]), head[1]))
-    by_place = {(way.name, way.kernel, way.rung): way for way in found}
-    reasons: list[str] = []
-    lines = [["", *(f"{kernel} {rung}" for kernel, rung in heads)]]
-    for name in dict.fromkeys(way.name for way in found):
-        line = [name]
-        for place in heads:
-            way = by_place.get((name, *place))
-            cell = ["exact" if way else ""]
-            for what, (held, reason) in zip(("bytes", "calls", "times"), way.cells if way else (), strict=False):
+def _overview(findings: Mapping[str, Finding]) -> list[list[str]]:
+    table = [["kernel", "rungs", "tests held", *(f"instructions, {rung}" for rung in ("L1", "L2", "L4"))]]
+    for series, finding in findings.items():
+        held, failed = sum(a.held for a in finding.answers), sum(len(a.failed) for a in finding.answers)
+        counts = [
+            f"{finding.instructions[rung]['counts']['pair']:+.0f}" if rung in finding.instructions else "no such rung"
+            for rung in ("L1", "L2", "L4")
+        ]
+        rungs = ", ".join(_places(finding.answers))
+        table.append([f"{series} (Debian {finding.version})", rungs, f"{held} of {held + failed}", *counts])
+    return table
+
+
+def _inexact(findings: Mapping[str, Finding]) -> tuple[list[list[str]], list[str]]:
+    """Way, rung and kernels of each cell that is not exact, and the reasons that they number."""
+    where: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for series, finding in findings.items():
+        for way in finding.ways:
+            for what, (held, reason) in zip(("bytes", "calls", "times"), way.cells, strict=True):
                 if held != "exact":
-                    if reason not in reasons:
-                        reasons.append(reason)
-                    cell.append(f"{what}: {held} [{reasons.index(reason) + 1}]")
-            line.append("; ".join(cell[1:] or cell))
-        lines.append(line)
-    return lines, reasons
+                    where[way.name, way.rung, f"{what}: {held}", reason].append(series)
+    reasons = list(dict.fromkeys(reason for *_, reason in sorted(where)))
+    table = [["way", "rung", "what", "on", "because"]]
+    for (name, rung, what, reason), places in sorted(where.items()):
+        table.append([name, rung, what, ", ".join(places), f"[{reasons.index(reason) + 1}]"])
+    return table, reasons
 
 
-def page(results: Sequence[Result], found: Sequence[Way], kernels: Mapping[str, str], instructions: str) -> str:
-    """docs/kernels.md.
+def _ways(findings: Mapping[str, Finding]) -> str:
+    names = dict.fromkeys(way.name for finding in findings.values() for way in finding.ways)
+    table, reasons = _inexact(findings)
+    numbered = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
+    return WAYS.format(tried=len(names), names=", ".join(names), table=markdown(table), reasons=numbered)
 
-    `found`: the ways of moving bytes; `kernels`: package version by series; `instructions`: the table of costs.
-    """
-    parts = [
-        "# What holds on which kernel",
-        "<!-- Made by `make kernels`. -->",
-        "The tests of `tests/kernel`, run by `make kernels` on Debian's own kernels under QEMU. "
-        "A column is a kernel and a rung of the ladder; `hopscope check` shows the one in use. "
-        "*held (n)*: n tests, each equal to the workload's or the kernel's own count. "
-        "*not supported*: the kernel offers no way, for the reason below.",
-        "Kernels: " + ", ".join(f"{name} (Debian {version})" for name, version in kernels.items()) + ".",
-        markdown(rows(results, list(kernels))),
-    ]
-    if why := notes(results):
-        parts.append("## What does not hold, and why\n\n" + "\n".join(f"* {note}" for note in why))
-    lines, reasons = way_rows(found, list(kernels))
-    parts += [
-        "## Each way of moving bytes",
-        "Bytes are exact in each. *exact*: calls and times too. Where a hook cannot see a call the cell says so, "
-        "and the number leads to the cause.",
-        markdown(lines),
-        "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1)),
-    ]
-    parts += [
-        "## What it costs in instructions",
-        "Instructions that the programs add to one `send` and `recv` of 64 bytes on loopback, and to `getppid`, "
-        "counted by QEMU's clock (`-icount`): the same to the instruction on every machine, but instructions are "
-        "not time. *Empty hooks* are programs that do nothing in the same places: the floor. "
-        "*Counts*: calls, bytes, round-trip times. *Not traced*: the programs watch other processes than this one.",
-        instructions,
-    ]
+
+def page(findings: Mapping[str, Finding]) -> str:
+    """docs/kernels.md."""
+    parts = [HEAD.format(overview=markdown(_overview(findings)))]
+    for series, finding in findings.items():
+        parts += [f"## {series}", markdown(rows(finding.answers))]
+        if why := notes(finding.answers):
+            parts.append("Not supported, because:\n\n" + "\n".join(f"* {note}" for note in why))
+    costs = instructions.rows({series: finding.instructions for series, finding in findings.items()})
+    parts += [_ways(findings), COSTS.format(table=markdown(costs, numbers=True))]
     return "\n\n".join(parts) + "\n"
