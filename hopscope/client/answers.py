@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from hopscope.client.frames import Rows
+
+if TYPE_CHECKING:
+    import pandas
 
 State = Literal["failing", "slow", "healthy", "none"]
 SideName = Literal["client", "server"]
@@ -281,6 +286,10 @@ class Topology:
     edges: tuple[TopologyEdge, ...]
     completeness: tuple[Completeness, ...]
     agent_silent_seconds: float | None
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row per line. Raises HopscopeError when pandas is not installed."""
+        return Rows(self.edges).to_pandas()
 
 
 @dataclass(frozen=True, slots=True)

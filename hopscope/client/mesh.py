@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hopscope.client.answers import Reason, SideName, State, Window
+from hopscope.client.frames import Rows
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,7 @@ class Mesh:
     proxies_silent: tuple[str, ...]
     entries: int
     last_entry: datetime | None
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row per line. Raises HopscopeError when pandas is not installed."""
+        return Rows(self.lines).to_pandas()

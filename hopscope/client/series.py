@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hopscope.client.answers import Completeness, SideName, Window
+from hopscope.client.frames import frame
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,10 @@ class EdgeSeries:
     connections: tuple[PlainSeries, ...]
     failed: tuple[PlainSeries, ...]
     completeness: tuple[Completeness, ...]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """`rows` as a data frame. Raises HopscopeError when pandas is not installed."""
+        return frame(self.rows())
 
     def rows(self) -> Iterator[dict[str, object]]:
         """A row for each step and number: `at`, `seen`, `side`, `metric`, and the values."""

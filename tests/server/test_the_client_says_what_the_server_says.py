@@ -83,6 +83,7 @@ def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -
     (line,) = found.edges
     assert (names[line.client], names[line.server], line.port) == ("envoy", "python", 9080)
     assert line.client_seen and line.server_seen and line.state == "healthy" and found.instance.name == "reviews-v1-abc"
+    assert list(found.to_pandas()["port"]) == [9080]
     words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
     assert "envoy → python" in hopscope(told[0], "topology", "reviews-v1-abc", *words)
     said = json.loads(hopscope(told[0], "topology", "reviews-v1-abc", *words, "--json"))
@@ -124,6 +125,8 @@ def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     counts = [held.edges[0].client_side.metrics["write"].count for held in sent if held.edges[0].client_side]
     (write,) = series.client
     assert list(write.count) == counts
+    frame = series.to_pandas()
+    assert list(frame[(frame.metric == "write") & (frame.side == "client")]["count"]) == counts
     words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
     assert json.loads(hopscope(server, "edges", "pod-1", *words, "--json"))["edges"]
     assert "write" not in hopscope(server, "edges", "pod-1", *words, "--metric", "write", "--step", "1s").lower()[:5]
