@@ -40,6 +40,7 @@ test: setup $(VENV)/test-programs $(VENV)/demo-programs bpf page lint
 # What takes minutes: the same questions, asked often.
 endurance: setup $(VENV)/test-programs $(VENV)/demo-programs $(VENV)/heavy-programs bpf page
 	$(Q)HOPSCOPE_ENDURANCE=1 $(PYTEST) tests/system tests/server/test_a_killed_server_loses_nothing.py \
+	  tests/server/test_receivers_share_a_cluster.py tests/server/test_each_survives_the_others_absence.py \
 	  tests/demo/test_a_profile_equals_the_known_graph.py
 	$(Q)$(PYTEST) -m heavy tests
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,37 @@ def test_a_reporter_ends_without_its_server(tmp_path: Path) -> None:
     reporter.close(1)
     assert time.monotonic() - start < 3
     reporter.close(1)
+
+
+@pytest.mark.timeout(120 if not os.environ.get("HOPSCOPE_ENDURANCE") else 2400)
+def test_ten_minutes_without_a_server_in_bounded_memory(make_server: Callable[..., Server]) -> None:
+    seconds, edges, size = (600, 1000, 32_000_000) if os.environ.get("HOPSCOPE_ENDURANCE") else (60, 100, 1_000_000)
+    server = make_server()
+    start = int(time.time()) - 1000
+    one = profile(start, edges=edges)
+    reporter = Reporter(AgentSettings(server=f"unix:{server.socket}", queue_bytes=size))
+    before = most = _resident()
+    for number in range(seconds):
+        moment = datetime.fromtimestamp(start + number, UTC).isoformat()
+        reporter.report(dataclasses.replace(one, window=dataclasses.replace(one.window, start=moment)))
+        assert reporter.delivery().waiting_bytes <= size
+        most = max(most, _resident())
+    assert reporter.delivery().dropped > 0
+    # The queue, and what is made of one second.
+    assert most - before < size + edges * 100_000
+    server.start()
+    settle(reporter, 100)
+    reporter.report(profile(start + seconds, edges=edges))
+    settle(reporter, 100)
+    state = reporter.delivery()
+    reporter.close()
+    answer = server.ask(EDGES, window=window(start, seconds + 1), limit=1)["edges"]
+    (seen,) = answer["completeness"]
+    assert sum(gap["batches"] for gap in seen["gaps"]) == state.dropped
+    lost = {_second(gap["from"]) + number for gap in seen["gaps"] for number in range(gap["seconds"])}
+    assert seconds + 1 - len(lost) <= seen["secondsRecorded"] < seconds and answer["total"] == edges
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
