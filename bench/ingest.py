@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
+import numpy as np
 
 from bench.measure import quartiles, table
 from hopscope.agent.reporters.blocks import Blocks
@@ -23,8 +24,8 @@ from hopscope.agent.reporters.hopscope import METHOD
 TITLE = "Ingest: gRPC to disk, seconds with roll-ups to minutes and hours, embedded store"
 ROUNDS = 3
 SENDERS = 64
-# (agents, edges of each): the same rows a round, from a few large agents and from many small ones.
-SHAPES = ((1, 1000), (10, 1000), (10, 100), (100, 100), (100, 10))
+# (agents, edges of each): many small agents, one large one, and a hundred thousand edges.
+SHAPES = ((100, 10), (10, 100), (1, 1000), (10, 1000), (100, 1000))
 ROWS = 200_000
 
 # The engine alone: the same rows, already columns, in groups as the server makes them.
@@ -76,6 +77,7 @@ class Feed:
         blocks.batches(profile(self._now, edges=edges))
         self._parts = [batch for _, batch in blocks.batches(profile(self._now + 1, edges=edges))]
         self.rows = sum(len(block.line) for part in self._parts for block in part.blocks)
+        self._lines = [[np.array(block.line, "<u8") for block in part.blocks] for part in self._parts]
         self._sequence = 0
 
     @property
@@ -89,8 +91,11 @@ class Feed:
         for _ in range(max(1, round(rows / self.rows / self.agents))):
             self._now += 1
             for boot in range(1, self.agents + 1):
-                for part in self._parts:
+                for part, lines in zip(self._parts, self._lines, strict=True):
                     self._sequence += 1
+                    for block, base in zip(part.blocks, lines, strict=True):
+                        # Edges of its own for each agent.
+                        block.line[:] = (base ^ np.uint64(boot << 20)).tolist()
                     part.boot, part.sequence, part.second = boot, self._sequence, self._now
                     part.host = boot
                     made.append(part.SerializeToString())

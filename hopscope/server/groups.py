@@ -16,7 +16,7 @@ from hopscope.server.spool import Received, Spool, SpoolFull
 from hopscope.server.storage.native import joined
 from hopscope.server.storage.store import Insert, Store, StoreError
 
-_ROWS = 200_000
+_ROWS = 100_000
 """Rows of a group, unless one batch has more."""
 
 
