@@ -52,7 +52,8 @@ def command(context: click.Context, /, **given: Any) -> None:
     from hopscope.demo import supervisor
     from hopscope.demo.topology import Options
 
-    supervisor.run(Options(**given), _say, lambda state: _hints("Ctrl-C takes it all down."))
+    options = Options(**given)
+    supervisor.run(options, _say, lambda state: _hints("Ctrl-C takes it all down.", options.server))
     click.echo("the demo is down")
 
 
@@ -60,10 +61,13 @@ def _say(step: str, seconds: float) -> None:
     click.echo(f"  {step}  {seconds:.2f} s")
 
 
-def _hints(end: str) -> None:
+def _hints(end: str, server: bool) -> None:
     from hopscope.demo import discovery
+    from hopscope.settings import ServerSettings
 
     click.echo("the mesh is up: traffic → ingress gateway → productpage → details, reviews v1 and v2 → ratings")
+    if server:
+        click.echo(f"  page     http://localhost:{ServerSettings().http.rpartition(':')[2]}")
     click.echo(f"  look     hopscope top --config {discovery.SETTINGS}")
     click.echo(f"           hopscope profile --config {discovery.SETTINGS} --name productpage")
     click.echo("  try      hopscope demo fault on loss · fault list · fault off")
@@ -81,7 +85,7 @@ def up(**given: Any) -> None:
     options, begun = Options(**given), time.monotonic()
     detached.up(options, _say)
     click.echo(f"up in {time.monotonic() - begun:.1f} s")
-    _hints("hopscope demo down takes it all down.")
+    _hints("hopscope demo down takes it all down.", options.server)
 
 
 @command.command()

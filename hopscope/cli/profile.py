@@ -20,6 +20,7 @@ Examples:
   hopscope profile --name nginx --duration 30   what nginx talks to
   hopscope profile --port 5432 --json > db.json
   hopscope profile --save before.json           see hopscope show, hopscope diff
+  hopscope profile --html now.html              a report that opens in a browser
   hopscope profile -- curl -s http://localhost  a command, from first byte to exit
 
 \b
@@ -52,6 +53,13 @@ def _file(context: click.Context, option: click.Parameter, path: Path | None) ->
 @click.option(
     "--save", metavar="FILE", type=click.Path(path_type=Path), callback=_file, help="Keep it for show and diff."
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=_file,
+    help="A report for a browser, in one file.",
+)
 @click.argument("run", nargs=-1, metavar="[-- COMMAND ...]", type=click.UNPROCESSED)  # fmt: skip
 def command(
     duration: float | None,
@@ -60,6 +68,7 @@ def command(
     as_csv: bool,
     parquet: Path | None,
     save: Path | None,
+    html: Path | None,
     run: tuple[str, ...],
     **chosen: Any,
 ) -> int:
@@ -69,7 +78,7 @@ def command(
     agent is used if there is one.
     """
     from hopscope import client
-    from hopscope.cli import output
+    from hopscope.cli import output, report
 
     if as_json + as_csv + (parquet is not None) > 1:
         raise click.UsageError("--json, --csv and --parquet exclude each other")
@@ -79,6 +88,8 @@ def command(
         raise click.UsageError(f"there is no command {run[0]!r}; give its path after --")
     if parquet is not None:
         output.need_parquet()
+    if html is not None:
+        report.template()
     arguments = {**selection.given(chosen), "settings": selection.settings(chosen), "times": times}
     if run:
         arguments |= {"command": run, "command_stdout": sys.stderr if as_json or as_csv else None}
@@ -88,6 +99,8 @@ def command(
     sys.stdout.flush()
     if save is not None:
         client.save(picture, save)
+    if html is not None:
+        report.write(picture, html)
     return _exit_code(picture)
 
 

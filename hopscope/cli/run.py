@@ -68,10 +68,10 @@ def command(
         print(f"hopscope: without the server: {why_not}", file=sys.stderr)
     with _ended_by_signals(), _halves(config, agent, server, not why_not, view) as halves:
         _await_agent(halves[0], agent.socket)
+        print(_where(agent, None if why_not else server), flush=True)
         if view:
-            _view(halves, agent, why_not)
+            _view(halves, agent, why_not, None if why_not else _page(server))
         else:
-            print(_where(agent, None if why_not else server), flush=True)
             _stay(halves)
 
 
@@ -130,14 +130,14 @@ def _await_agent(agent: Half, path: Path) -> None:
     there.close()
 
 
-def _view(halves: list[Half], agent: AgentSettings, why_not: str | None) -> None:
+def _view(halves: list[Half], agent: AgentSettings, why_not: str | None, page: str | None) -> None:
     from hopscope.cli.live import Live
     from hopscope.client import HopscopeError, Selection, watching
 
     def notice() -> str | None:
         if why_not:
             return "no server"
-        return "the server ended; q says why" if halves[-1].ended else None
+        return "the server ended; q says why" if halves[-1].ended else page
 
     with watching(Selection(), settings=agent) as window:
         app = Live(window, notice=notice)
@@ -151,9 +151,16 @@ def _view(halves: list[Half], agent: AgentSettings, why_not: str | None) -> None
 
 
 def _where(agent: AgentSettings, server: ServerSettings | None) -> str:
-    scheme = "https" if server and server.tls_cert else "http"
-    api = f"; the API is at {scheme}://{server.http}/graphql" if server else ""
-    return f"hopscope watches this host: hopscope top and hopscope profile ask the agent at {agent.socket}{api}"
+    at = f"the page is at {_page(server)}; " if server else ""
+    return f"hopscope watches this host: {at}hopscope top and hopscope profile ask the agent at {agent.socket}"
+
+
+def _page(server: ServerSettings) -> str:
+    """The address as one clicks it."""
+    scheme = "https" if server.tls_cert else "http"
+    host, port = address("http", server.http)
+    name = "localhost" if host in ("127.0.0.1", "::1") else f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}:{port}"
 
 
 def _stay(halves: list[Half]) -> None:

@@ -97,6 +97,8 @@ function Service({ row, props }: { row: ServiceRow; props: Props }) {
             data-row
             data-problem={problem(row.health.state)}
             aria-expanded={open}
+            aria-label={row.name}
+            title={row.name}
             href={to}
             onClick={(event) => {
               // Opening a row leaves no step behind: back goes to where one came from.
@@ -104,11 +106,13 @@ function Service({ row, props }: { row: ServiceRow; props: Props }) {
               go(to, true);
             }}
           >
-            {row.name}
+            {shorten(row.name, 34)}
           </a>
         </td>
         <td class="num">{count(props.hosts ? row.processes : row.instances)}</td>
-        <td class={tone(row.health.state)}>{words}</td>
+        <td class={`cut ${tone(row.health.state)}`} title={row.health.reasons.join("; ") || undefined}>
+          {words}
+        </td>
         <Figures row={row} />
       </tr>
       {open && props.opened?.instances === null ? (

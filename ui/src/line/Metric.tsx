@@ -4,7 +4,7 @@ import { METRICS, type MetricName, blockName, metricAt, metricName } from "../wo
 import { rate, share, time } from "../words/numbers";
 import { sentence } from "./catalogue";
 import { Curve } from "./Curve";
-import { type Tone, amount, cell, course, details, measured, overTime } from "./figures";
+import { type Measured, type Tone, amount, cell, course, details, measured, overTime } from "./figures";
 import { Heatmap } from "./Heatmap";
 import { Spark } from "./Spark";
 
@@ -28,14 +28,8 @@ interface Props {
   open: boolean;
 }
 
-function Opened({ series, side, metric, tone, edge }: Props & { series: LineSeries; side: SideName }) {
-  const own = overTime(series, side, metric);
-  const value = measured(edge, side, metric);
-  if (own === null || value === null) return null;
-  const at = series.at.map((moment) => Date.parse(moment) / 1000);
-  const both = SIDES.flatMap((it) => overTime(series, it, metric) ?? []);
-  const timed = own.percentiles.filter((it) => it.ns.some((ns) => ns !== null));
-  const p99 = own.percentiles.find((it) => it.share === 0.99)?.ns ?? [];
+function Opened(props: Props & { value: Measured; side: SideName }) {
+  const { series, value } = props;
   return (
     <div class="opened">
       <dl class="figures">
@@ -46,6 +40,20 @@ function Opened({ series, side, metric, tone, edge }: Props & { series: LineSeri
           </div>
         ))}
       </dl>
+      {series ? <Courses {...props} series={series} /> : null}
+    </div>
+  );
+}
+
+function Courses({ series, side, metric, tone }: Props & { series: LineSeries; side: SideName }) {
+  const own = overTime(series, side, metric);
+  if (own === null) return null;
+  const at = series.at.map((moment) => Date.parse(moment) / 1000);
+  const both = SIDES.flatMap((it) => overTime(series, it, metric) ?? []);
+  const timed = own.percentiles.filter((it) => it.ns.some((ns) => ns !== null));
+  const p99 = own.percentiles.find((it) => it.share === 0.99)?.ns ?? [];
+  return (
+    <>
       <Curve
         at={at}
         curves={[{ name: "rate", values: own.rate, colour: "--line", filled: true }]}
@@ -69,7 +77,7 @@ function Opened({ series, side, metric, tone, edge }: Props & { series: LineSeri
           <Heatmap at={series.at} cells={own.heatmap} p99={p99} bad={tone !== ""} name={blockName(side, own.metric)} />
         </>
       ) : null}
-    </div>
+    </>
   );
 }
 
@@ -88,7 +96,7 @@ function Block(props: Props & { side: SideName }) {
         {said.why === null && !open ? <p class="unseen">{amount(value)}</p> : null}
       </div>
       <Spark values={course(overTime(series, side, metric), metric)} tone={tone} />
-      {open && series ? <Opened {...props} series={series} /> : null}
+      {open ? <Opened {...props} value={value} /> : null}
     </section>
   );
 }

@@ -68,7 +68,7 @@ function Rules({ drafts }: { drafts: Signal<Draft[]> }) {
         <h3>Keep some exchanges whole</h3> <span class="quiet">optional</span>
       </div>
       <p class="second">Rates, times and losses are always counted. A rule says which single requests are worth keeping; it is kept with
-        the task and shown. Recording the requests themselves is not supported yet, because payload is not read.</p>
+        the task and shown. Recording the requests themselves is not supported, because payload is not read.</p>
       {all.map((draft, index) => (
         <RuleForm
           key={index}

@@ -34,7 +34,7 @@ function Past({ tasks, first }: { tasks: TaskRow[]; first: boolean }) {
       ) : (
         <p class="says">
           {first
-            ? "No task has run on this pod. Start one: it costs some ns a socket call of its processes and nothing elsewhere."
+            ? "No task has run on this pod. Start one: it costs its own processes a little at each socket call, and nothing elsewhere."
             : "No task ran before this one."}
         </p>
       )}
