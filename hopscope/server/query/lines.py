@@ -14,7 +14,7 @@ from hopscope.server.query.reader import WITHIN, Reader, Row
 from hopscope.server.query.windows import Cut, text
 
 MOST_LINES = 20_000
-"""Lines that are looked at for one answer, those with the most rows first."""
+"""Lines that are looked at for one answer; the schema says so where it may matter."""
 _BACK, _MOST_SINCE = 3600, 100
 _SUMS = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
 _METRICS = ", ".join(map(str, METRICS))
