@@ -15,7 +15,7 @@ from hopscope.server.query.windows import text
 from .conftest import Server, servers
 from .world import CLIENT, ITSELF, SERVER, Host, edge, line, now, row
 
-SECONDS = 200
+SECONDS = 130
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 SIZES = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600}
 LOW = np.array([bounds(index)[0] for index in range(BUCKETS)], float)
@@ -51,7 +51,7 @@ class Sent:
 @pytest.fixture(scope="module")
 def told() -> Iterator[tuple[Server, Sent, int]]:
     chance = np.random.default_rng(7)
-    start = now() // 60 * 60 - 420 + 11
+    start = now() // 60 * 60 - 360 + 11
     sent = Sent(start, chance.random(SECONDS) > 0.1)
     for side in (CLIENT, SERVER):
         sent.numbers[side, "count"] = chance.integers(1, 900, SECONDS)
@@ -171,7 +171,7 @@ def same(got: list[Any], wanted: Any, nothing: Any) -> None:
     np.testing.assert_allclose(found[~nothing], np.asarray(wanted, float)[~nothing], rtol=1e-9)
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, SECONDS), (49, 109), (13, 190), (-600, 300)])
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, SECONDS), (49, 109), (13, 120), (-600, 300)])
 def test_an_edge_over_a_window(told: tuple[Server, Sent, int], first: int, last: int) -> None:
     server, sent, of = told
     query = """query($id: ID!, $w: WindowInput!) { edge(id: $id, window: $w) { connections { opened active }
