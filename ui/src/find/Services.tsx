@@ -4,7 +4,7 @@ import { go, href } from "../frame/address";
 import { type AgentSeen, health } from "../frame/health";
 import { mayChange } from "../frame/session";
 import { Sign } from "../words/Sign";
-import { NONE, count, many, rate, span, time, zoned } from "../words/numbers";
+import { NONE, count, many, rate, shorten, span, time, zoned } from "../words/numbers";
 import { ago, stateInWords, until } from "./state";
 
 export interface Opened {
