@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import { cell, cells, grid } from "../src/topology/layout/hexagon";
 import { layout } from "../src/topology/layout/layout";
-import { widthStep } from "../src/topology/layout/lines";
+import { under, widthStep } from "../src/topology/layout/lines";
 import type { Box, Graph, Picture } from "../src/topology/layout/model";
 import { columnsFor, order } from "../src/topology/layout/sides";
 import { anyGraph, graph, largest, processes, smallGraph } from "./graphs";
@@ -155,6 +155,23 @@ describe("lines", () => {
     );
     expect(new Set(picture.wires.map((wire) => wire.path)).size).toBe(4);
     expect(picture.wires.every((wire) => !wire.path.includes("NaN"))).toBe(true);
+  });
+
+  it("of three processes run under none of them", () => {
+    const inside = processes(3);
+    const pairs = inside.flatMap((a) => inside.filter((b) => b !== a).map((b) => [a.id, b.id] as const));
+    const all = pairs.map(([from, to]) => ({
+      ...{ id: `${from}>${to}`, from, to, label: "HTTP", note: "", state: "healthy" as const, rate: 9 },
+      ...{ partial: false, gone: false, cycle: 0 },
+    }));
+    const picture = layout(graph(inside, [], all));
+    const crossing = picture.wires.filter((wire) => {
+      const others = picture.chips.filter((chip) => chip.id !== wire.from && chip.id !== wire.to);
+      const [a, b, c, d, e, f, g, h] = (wire.path.match(/-?\d+(\.\d+)?/g) ?? []).map(Number);
+      const point = (x?: number, y?: number) => ({ x: x ?? NaN, y: y ?? NaN });
+      return under([point(a, b), point(c, d), point(e, f), point(g, h)], others);
+    });
+    expect(crossing.map((wire) => wire.id)).toEqual([]);
   });
 
   it("leave a step of width only 20 % beyond its border", () => {

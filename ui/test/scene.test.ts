@@ -125,7 +125,7 @@ describe("the picture on the screen", () => {
     const at = first(box, size);
     expect(showing({ x: -40, y: -40, w: 80, h: 80 }, size, at)).toEqual(at);
     const moved = showing({ x: 300, y: -20, w: 140, h: 40 }, size, at);
-    expect(moved.x + 440).toBe(752);
+    expect(moved.x + 440).toBe(754);
     expect(read(written(moved, size), size)?.x).toBeCloseTo(moved.x, -1);
     expect(read("1,2", size)).toBeNull();
   });

@@ -130,7 +130,8 @@ export function scene(topology: WholeTopology, wishes: Wishes): Scene {
 function insideOf(node: TopologyNode): Inside {
   const [first, ...more] = node.pids;
   const pid = first === undefined ? "" : `pid ${first}${more.length > 0 ? ` +${more.length}` : ""}`;
-  const container = node.process?.container ?? "";
+  const held = node.process?.container ?? "";
+  const container = held === node.name ? "" : held;
   return { id: node.id, name: node.name, sub: [pid, container].filter(Boolean).join(" · "), ordinal: node.ordinal };
 }
 

@@ -75,8 +75,8 @@ export interface Between {
   readonly outward: Point;
 }
 
-/** From chip to chip, moved to its own right by `lane` (less where the chip is too small for it). */
-export function between(from: Box, to: Box, lane: number, head: number, pitch: number): Between {
+/** From chip to chip, moved to its own right by `lane` (less where the chip is too small for it), `around` wider. */
+export function between(from: Box, to: Box, lane: number, head: number, pitch: number, around = 0): Between {
   const dx = to.x - from.x;
   const dy = to.y - from.y;
   const length = Math.hypot(dx, dy);
@@ -93,12 +93,22 @@ export function between(from: Box, to: Box, lane: number, head: number, pitch: n
   const edge = border(to, shift, { x: from.x + shift.x, y: from.y + shift.y });
   const gap = Math.hypot(edge.x - start.x, edge.y - start.y);
   const end = gap > 0 ? mix(edge, start, Math.min(0.45, (head + 1) / gap)) : edge;
-  const bend = length > pitch * 1.2 ? length * 0.09 : off * 0.35;
+  const bend = around + (length > pitch * 1.2 ? length * 0.09 : off * 0.35);
   const control = (part: number): Point => {
     const on = mix(start, end, part);
     return { x: on.x + right.x * bend, y: on.y + right.y * bend };
   };
   return { curve: [start, control(0.33), control(0.67), end], outward: right };
+}
+
+/** Whether it runs under one of these chips, that it has nothing to do with. */
+export function under(curve: Cubic, chips: readonly Box[]): boolean {
+  for (let i = 1; i < 16; i += 1) {
+    const { x, y } = at(curve, i / 16);
+    if (chips.some((chip) => Math.abs(x - chip.x) < chip.w / 2 + 4 && Math.abs(y - chip.y) < chip.h / 2 + 4))
+      return true;
+  }
+  return false;
 }
 
 /** A process that talks to itself: around its upper right corner. */

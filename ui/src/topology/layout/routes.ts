@@ -1,6 +1,17 @@
 /** Which way each line takes: its ends on chips, cards and gates, and its lane beside the others. */
 
-import { between, headLength, loop, outwards, reversed, widthOf, widthStep, type Cubic } from "./lines";
+import {
+  between,
+  type Between,
+  headLength,
+  loop,
+  outwards,
+  reversed,
+  under,
+  widthOf,
+  widthStep,
+  type Cubic,
+} from "./lines";
 import type { Chip, Graph, Line, Point } from "./model";
 import type { Placed } from "./sides";
 
@@ -9,6 +20,11 @@ const PAIR = { roomy: 15, dense: 5 } as const;
 const LANE = { roomy: 11, dense: 4 } as const;
 /** Between lines that leave a chip one below the other. */
 const LEAVE = 14;
+
+/** How much wider a line goes where there is room to go around the chips between its ends, in pixels. */
+const AROUND = [30, 60, 90, 120, 150] as const;
+/** The label of a process that talks to itself stands beside it. */
+const LOOP_OUT = { x: 1, y: -0.3 } as const;
 
 export interface Route {
   readonly line: Line;
@@ -42,9 +58,10 @@ export function routes(
     const head = headLength(widthOf(widthStep(line.rate, graph.steps, graph.before[line.id])), dense);
     if (from && to) {
       const lane = lanes.get(line.id) ?? 0;
-      if (from === to) found.push({ line, curve: loop(from, lane, head), outward: null, trunk: null });
+      if (from === to) found.push({ line, curve: loop(from, lane, head), outward: LOOP_OUT, trunk: null });
       else {
-        const { curve, outward } = between(from, to, lane, head, pitch);
+        const others = dense ? [] : chips.filter((one) => one !== from && one !== to);
+        const { curve, outward } = clearOf(others, (bend) => between(from, to, lane, head, pitch, bend));
         found.push({
           line,
           curve,
@@ -60,6 +77,17 @@ export function routes(
     found.push({ line, curve: outside(port, leave, from !== undefined, head), outward: null, trunk: port.trunk });
   }
   return found;
+}
+
+/** The straightest way that runs under none of these; where there is none, the straightest. */
+function clearOf(others: readonly Chip[], way: (bend: number) => Between): Between {
+  const straight = way(0);
+  if (!under(straight.curve, others)) return straight;
+  for (const bend of AROUND) {
+    const wider = way(bend);
+    if (!under(wider.curve, others)) return wider;
+  }
+  return straight;
 }
 
 function outside(port: Port, leave: Point, leaving: boolean, head: number): Cubic {

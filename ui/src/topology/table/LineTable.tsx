@@ -122,7 +122,7 @@ function Row({ edge, names, chosen, onSelect }: RowProps) {
               key={column.id}
               class={edge.state === "FAILING" ? "fail-text" : edge.state === "SLOW" ? "slow-text" : "quiet"}
             >
-              <Sign state={edge.state} quiet /> {text}
+              <Sign state={edge.state} quiet /> <span class="word">{text}</span>
             </td>
           );
         if (column.id === "client")

@@ -70,7 +70,7 @@ export const COLUMNS: readonly Column[] = [
   { id: "client", title: "client", value: (_, names) => names.client, text: (_, names) => names.client },
   { id: "server", title: "server", value: (_, names) => names.server, text: (_, names) => names.server },
   { id: "address", title: "dialed", value: (edge) => edge.address, text: (edge) => edge.address, low: true },
-  { id: "protocol", title: "protocol", value: (edge) => edge.label, text: (edge) => edge.label },
+  { id: "protocol", title: "protocol", value: (edge) => edge.label, text: (edge) => edge.label, low: true },
   { id: "rate", title: "rate", value: (edge) => edge.rate, text: (edge) => rate(edge.rate), numeric: true },
   {
     id: "bytes",
@@ -89,6 +89,7 @@ export const COLUMNS: readonly Column[] = [
     text: (edge) => time(edge.p99Ns),
     numeric: true,
     why: whyNot(["write_rtt"]),
+    low: true,
   },
   metric("connect", "connect", (of) => of.rate, rate, "accept"),
   { id: "failed", title: "failed", value: failed, text: (edge) => count(failed(edge)), numeric: true, low: true },
@@ -100,6 +101,7 @@ export const COLUMNS: readonly Column[] = [
     text: (edge) => share(edge.retransmitShare),
     numeric: true,
     why: whyNot(["retransmit"]),
+    low: true,
   },
   metric("drop", "drop", (of) => of.count, count),
   {

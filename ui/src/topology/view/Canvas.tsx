@@ -55,7 +55,7 @@ export function Canvas(props: CanvasProps) {
   }, [picture.box]);
   useEffect(() => {
     const points = line !== null ? pointsOf(picture, line) : [];
-    if (points.length > 0) stander.current?.show(around(points, 24));
+    if (points.length > 0) stander.current?.show(around(points, 2));
   }, [line, sized, picture.rings]);
   useLayoutEffect(() => {
     enter(world.current);

@@ -167,7 +167,9 @@ function Empty({ data, travel }: { data: WholeTopology; travel: Travel }) {
 function Failed({ trouble, retry }: { trouble: Trouble; retry: () => void }) {
   return (
     <div class="stage">
-      <ErrorBanner trouble={trouble} what="the topology" at={0} now={retry} />
+      <div class="panel">
+        <ErrorBanner trouble={trouble} what="the topology" at={0} now={retry} />
+      </div>
     </div>
   );
 }

@@ -10,9 +10,10 @@ interface Props {
   onWidth: (width: WidthBy) => void;
   counts: Counts;
   fit: () => void;
+  compared: boolean;
 }
 
-export function Toolbar({ show, onShow, width, onWidth, counts, fit }: Props) {
+export function Toolbar({ show, onShow, width, onWidth, counts, fit, compared }: Props) {
   const bad = counts.failing + counts.slow;
   const choice = (pressed: boolean, text: string, does: () => void) => (
     <button type="button" aria-pressed={pressed} onClick={does}>
@@ -21,10 +22,12 @@ export function Toolbar({ show, onShow, width, onWidth, counts, fit }: Props) {
   );
   return (
     <div class="over tools-over" role="toolbar" aria-label="Topology">
-      <div class="choice" role="group" aria-label="Show">
-        {choice(show === "all", "All lines", () => onShow("all"))}
-        {choice(show === "problems", `Problems ${bad}`, () => onShow("problems"))}
-      </div>
+      {compared ? null : (
+        <div class="choice" role="group" aria-label="Show">
+          {choice(show === "all", "All lines", () => onShow("all"))}
+          {choice(show === "problems", `Problems ${bad}`, () => onShow("problems"))}
+        </div>
+      )}
       <div class="choice" role="group" aria-label="Width by">
         {choice(width === "rate", "per s", () => onWidth("rate"))}
         {choice(width === "bytes", "B/s", () => onWidth("bytes"))}

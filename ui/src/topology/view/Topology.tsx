@@ -58,7 +58,7 @@ export function Topology(props: TopologyProps) {
         <Nothing data={data} trouble={props.trouble} retry={props.retry} travel={props.travel} />
       ) : (
         <div class="stage">
-          <Toolbar {...props} counts={scene.counts} fit={() => fit.current?.()} />
+          <Toolbar {...props} counts={scene.counts} fit={() => fit.current?.()} compared={Boolean(props.changes)} />
           <Canvas
             picture={picture}
             scene={scene}

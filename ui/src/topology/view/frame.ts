@@ -52,7 +52,7 @@ export function showing(box: Box, size: Size, { k, x, y }: Stand): Stand {
     if (length > high - low) return (low + high) / 2 - (from + length / 2);
     return Math.max(0, low - from) - Math.max(0, from + length - high);
   };
-  const side = 8;
+  const side = 6;
   return {
     k,
     x: x + shift(box.x * k + x, box.w * k, side, size.w - side),

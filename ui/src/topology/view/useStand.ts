@@ -3,7 +3,7 @@
 import { select } from "d3-selection";
 import { zoom as zoomBehaviour, zoomIdentity, type D3ZoomEvent, type ZoomBehavior } from "d3-zoom";
 import type { RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Box, Point } from "../layout/model";
 import { first, LEAST, MOST, read, showing, whole, written, type Size, type Stand } from "./frame";
@@ -47,8 +47,11 @@ export class Stander {
         if (event.sourceEvent !== null && this.byReader) this.tell(true);
       });
     select(canvas).call(this.behaviour).on("dblclick.zoom", null);
+    this.size = { w: canvas.clientWidth, h: canvas.clientHeight };
     this.watch = new ResizeObserver(() => {
-      this.size = { w: canvas.clientWidth, h: canvas.clientHeight };
+      const now = { w: canvas.clientWidth, h: canvas.clientHeight };
+      if (now.w === this.size.w && now.h === this.size.h) return;
+      this.size = now;
       listens.resized();
     });
     this.watch.observe(canvas);
@@ -131,7 +134,8 @@ export function useStand(
   const stander = useRef<Stander | null>(null);
   const report = useRef({ moved, held });
   report.current = { moved, held };
-  useEffect(() => {
+  // Before the first paint: the picture is never seen where it does not stand.
+  useLayoutEffect(() => {
     if (!canvas.current || !world.current) return;
     const made = new Stander(canvas.current, world.current, {
       zoomed: setK,
@@ -151,7 +155,7 @@ export function useStand(
       stander.current = null;
     };
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (box !== null) stander.current?.begin(box, z);
   }, [epoch, sized, box === null]);
   return { stander, k, sized };
