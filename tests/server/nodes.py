@@ -31,7 +31,17 @@ _CONFIG = """<clickhouse>
   <listen_host>127.0.0.1</listen_host><http_port>{http}</http_port><tcp_port>{tcp}</tcp_port>
   <background_pool_size>2</background_pool_size><background_schedule_pool_size>4</background_schedule_pool_size>
   <remote_servers><{cluster}>{shards}</{cluster}></remote_servers>
+  <users_config>users.xml</users_config>
 </clickhouse>"""
+_USER = (
+    "<{name}><password>{password}</password><networks><ip>127.0.0.1</ip></networks>"
+    "<profile>default</profile><quota>default</quota></{name}>"
+)
+GUARDED = ("guarded", "p:w@/%x")
+"""A user with a password; the other, default, has none."""
+_USERS = f"""<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users>
+  {_USER.format(name="default", password="")}{_USER.format(name=GUARDED[0], password=GUARDED[1])}
+</users></clickhouse>"""
 _SHARD = (
     "<shard><internal_replication>true</internal_replication>"
     "<replica><host>127.0.0.1</host><port>{port}</port></replica></shard>"
@@ -47,6 +57,7 @@ class Node:
         folder.mkdir()
         written = "".join(_SHARD.format(port=port) for port in shards)
         (folder / "config.xml").write_text(_CONFIG.format(http=http, tcp=tcp, cluster=CLUSTER, shards=written))
+        (folder / "users.xml").write_text(_USERS)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Node:
