@@ -87,7 +87,7 @@ class Recorder:
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
         met = connections_of(learned.tolist(), slots, cold)
-        partners = [self._learn(made) for made in self._closed_meanwhile(met)]
+        partners = [self._learn(made) for made in self._closed_meanwhile([*met, *ended])]
         new = [self._learn(made) for made in met]
         self._settle([*partners, *new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
@@ -114,13 +114,15 @@ class Recorder:
                 self._is_shared[first.index] = True
         return connection
 
-    def _closed_meanwhile(self, met: Sequence[Connection]) -> list[Connection]:
-        """The other ends of these that closed before the scan met them, and whose closing records are for next time.
+    def _closed_meanwhile(self, fresh: Sequence[Connection]) -> list[Connection]:
+        """The other ends of these that closed before a scan met them, and whose closing records are for next time.
 
         Without them a server's end would be taken for one whose initiator is elsewhere.
         """
-        awaited = {made.peer for made in met if made.peer is not None and self.connections.get(*made.peer) is None}
-        if not awaited or not self._later:
+        if not self._later:
+            return []
+        awaited = {made.peer for made in fresh if made.peer is not None and self.connections.get(*made.peer) is None}
+        if not awaited:
             return []
         closed = closing_records(self.kernel, self._later)
         ends = connections_of(closed["index"].tolist(), closed["slot"], closed["connection"])

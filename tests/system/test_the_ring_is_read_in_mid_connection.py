@@ -101,3 +101,25 @@ def test_the_initiator_is_gone_when_the_other_end_is_met(recording: tuple[Record
     assert edge.client.process is not None
     assert (edge.connections.opened, edge.connections.closed) == (1, 1)
     assert value(edge.server_side, "read").bytes == value(edge.client_side, "write").bytes == 23
+
+
+@pytest.mark.parametrize("recording", ["after the scan"], indirect=True)
+def test_the_initiator_ends_in_the_tick_after_the_other_end(recording: tuple[Recorder, Mark]) -> None:
+    """Neither end is met alive: all that is known of the initiator then is the record that waits for the next tick."""
+    recorder, start = recording
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        recorder.tick()
+        client = socket.create_connection(("127.0.0.1", port))
+        server, _ = listener.accept()
+        client.sendall(b"x" * 23)
+        assert len(server.recv(23)) == 23
+        server.close()
+        assert client.recv(1) == b""
+        client.close()
+        time.sleep(0.3)
+        found = picture(recorder, start)
+    edge = edge_to(found, port)
+    assert edge.client.process is not None
+    assert (edge.connections.opened, edge.connections.closed) == (1, 1)
+    assert value(edge.server_side, "read").bytes == value(edge.client_side, "write").bytes == 23
