@@ -10,7 +10,7 @@ from platform import machine
 
 from hopscope.agent.strays import TIDY_UP, reason_name
 from hopscope.edges.model import Probe
-from hopscope.libbpf import LibbpfError, btf_enum, btf_func_args, trial
+from hopscope.libbpf import WITHOUT_ROOT, LibbpfError, btf_enum, btf_func_args, trial
 
 _ARCHITECTURES = {"x86_64": "x86", "aarch64": "arm64"}
 OBJECT = Path(__file__).parent.parent / "bpf" / f"hopscope.{_ARCHITECTURES.get(machine(), machine())}.o"
@@ -177,6 +177,8 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
 
     if not works(*ALWAYS):
         ((program, why),) = refused.items()
+        if why.endswith(WITHOUT_ROOT):
+            raise LibbpfError("putting probes into the kernel needs root: run as root (sudo)")
         raise LibbpfError(f"this kernel refuses {program}, which everything needs: {why}")
     optional = tuple(OPTIONAL) if works(*OPTIONAL) else tuple(name for name in OPTIONAL if works(name))
     for rung in rungs():

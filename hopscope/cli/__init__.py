@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -87,7 +88,10 @@ def _explained(error: Exception) -> tuple[str, int]:
     if type(error).__module__.startswith("hopscope."):
         return str(error) or type(error).__name__, getattr(error, "exit_code", 1)
     if isinstance(error, OSError):
-        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 1
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            where = error.filename or "the output"
+            return f"cannot write {where}: {error.strerror}; make room, or choose another place", 1
+        return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error), 1
     return f"internal error: {type(error).__name__}: {error}; HOPSCOPE_DEBUG=1 shows the traceback", 70
 
 

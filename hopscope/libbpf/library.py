@@ -110,8 +110,10 @@ def take_log() -> str:
     return "\n".join(text.rstrip().splitlines()[-LOG_LINES:])
 
 
+WITHOUT_ROOT = "not permitted: run as root"
+"""What an error ends with whose cause is that the caller is not root."""
 _CAUSES = {
-    errno.EPERM: "not permitted: run as root",
+    errno.EPERM: WITHOUT_ROOT,
     errno.ENOENT: "the kernel has no such hook",
     errno.EOPNOTSUPP: "the kernel does not support this hook",
     errno.EINVAL: "the kernel does not accept it",

@@ -112,6 +112,10 @@ def running(settings: ServerSettings) -> Iterator[Running]:
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:
             raise ServerError(str(error)) from error
+        except OSError as error:
+            raise ServerError(
+                f"cannot write to {settings.data_dir}: {error.strerror}; make room there, or another --data-dir"
+            ) from error
         collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_now_and_then("retry", _RETRY_SECONDS, ingest.replay, "the spool waits"))

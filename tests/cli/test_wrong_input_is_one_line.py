@@ -10,7 +10,10 @@ from terminal import agent, hopscope, one_line, talking
 
 HIDE_LIBBPF = "for f in $(ldconfig -p | sed -n 's/.*libbpf.so.1 .*=> //p'); do mount --bind /dev/null $f; done"
 POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-"""User 0 without capabilities: nobody may perhaps not read the place that the tests run in."""
+"""User 0 without capabilities."""
+_READ = "-all,+dac_read_search"
+NOBODY = ("setpriv", "--reuid=65534", "--clear-groups", f"--inh-caps={_READ}", f"--ambient-caps={_READ}")
+"""Who may read everything: the tests, and the Python that they run with, may be in root's home."""
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,13 @@ def test_without_root(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("command", [("profile", "--duration", "1"), ("top", "--once")])
+def test_a_user_hears_that_it_needs_root(command: tuple[str, ...], tmp_path: Path) -> None:
+    said = one_line(hopscope(*command, "--socket", tmp_path / "none", before=NOBODY))
+    assert said == "hopscope: putting probes into the kernel needs root: run as root (sudo)"
+
+
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
     ("hide", "says"),
     [
@@ -125,6 +135,27 @@ def test_a_full_disk_costs_neither_the_picture_nor_the_old_file(tmp_path: Path) 
         assert sorted(it.name for it in tmp_path.iterdir()) == ["old.json", "rest"]
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_server_on_a_full_disk(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", tmp_path], check=True)
+    try:
+        (tmp_path / "rest").write_bytes(b"x" * 65_536)
+        (tmp_path / "data").mkdir()
+        anywhere = ("--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--socket", "none", "--user", "none")
+        said = one_line(hopscope("server", "--data-dir", tmp_path / "data", *anywhere))
+        assert said.startswith(f"hopscope: cannot write to {tmp_path}/data: No space left on device; make room there")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_output_that_goes_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        call = [sys.executable, "-m", "hopscope.cli", "check", "--json"]
+        ended = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("hopscope: cannot write the output: No space left on device; make room")
 
 
 @pytest.mark.usefixtures("root")
