@@ -14,6 +14,7 @@ EPILOG = """\b
 Examples:
   hopscope mesh
   hopscope mesh --namespace default --window 15m
+  hopscope mesh --service reviews.default        its pods, and those that they talk to
   hopscope mesh --json
 """
 
@@ -21,13 +22,18 @@ Examples:
 @click.command(epilog=EPILOG)
 @remote.window
 @click.option("--namespace", metavar="NAME", help="Only services of a Kubernetes namespace.")
+@click.option("--service", metavar="NAME", help="The lines between the pods of a service and those they talk to.")
 @remote.server
 def command(
-    last: int, since: datetime | None, until: datetime | None, namespace: str | None, as_json: bool, **where: Any
-) -> None:
+    last: int, since: datetime | None, until: datetime | None, namespace: str | None, service: str | None,
+    as_json: bool, **where: Any,
+) -> None:  # fmt: skip
     """Show which service calls which: rate, errors by Envoy's response flag, latency whole and split."""
+    if service is not None and namespace is not None:
+        raise click.UsageError("--service is of one namespace already")
+    window = remote.span(last, since, until)
     with remote.asking(**where) as client:
-        found = client.mesh(remote.span(last, since, until), namespace)
+        found = client.mesh(window, namespace) if service is None else client.mesh_pods(service, window)
     if as_json:
         return remote.write_json(found)
     if not found.lines:
@@ -57,6 +63,9 @@ def command(
         ">p99",
     )
     remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in found.lines])
+    received = {held.name: held.value for held in found.complete}
+    if received["seconds.received"] < received["seconds.asked"]:
+        click.echo(f"Logs were taken in {received['seconds.received']:g} of {received['seconds.asked']:g} seconds.")
     silent = f"; silent: {', '.join(found.proxies_silent)}" if found.proxies_silent else ""
     click.echo(
         f"{found.proxies} proxies, {found.entries} entries, the last at {remote.clock(found.last_entry)}{silent}."

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 _GAP, _LEAST, _WIDEST = 2, 12, 80
 STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
+_LONGEST = 3650 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -36,7 +37,9 @@ class Duration(click.ParamType[int]):
         found = re.fullmatch(r"(\d+)([smhd]?)", value)
         if found is None or not int(found[1]):
             self.fail(f"{value!r} is no duration; for example 90s, 5m, 2h, 1d", param, ctx)
-        return int(found[1]) * _UNITS[found[2] or "s"]
+        if (seconds := int(found[1]) * _UNITS[found[2] or "s"]) > _LONGEST:
+            self.fail(f"{value!r} is longer than ten years", param, ctx)
+        return seconds
 
 
 class Moment(click.ParamType[datetime]):
@@ -107,10 +110,21 @@ def asking(server_url: str, token: str | None, token_file: Path | None, ca: Path
     """A client for the server of the options."""
     from hopscope.client.remote import Client
 
-    if token_file is not None:
-        token = token_file.read_text().strip()
-    with Client(server_url, token, ca=ca) as client:
+    with Client(server_url, secret(token, token_file), ca=ca) as client:
         yield client
+
+
+def secret(token: str | None, token_file: Path | None) -> str | None:
+    """The token that the options give; the file's wins."""
+    if token_file is None:
+        return token
+    try:
+        found = token_file.read_text().strip()
+    except UnicodeDecodeError:
+        found = ""
+    if not found:
+        raise click.BadParameter(f"{token_file} holds no token", param_hint="--token-file")
+    return found
 
 
 def write_json(answer: Any) -> None:
@@ -157,13 +171,15 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequen
     held = [headings, *rows]
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console.width = sum(max(len(row[index]) for row in held) + _GAP for index in range(len(headings)))
+        console.width = sum(max(_LEAST, *(len(row[index]) for row in held)) + _GAP for index in range(len(headings)))
     shown = _fitting(held, console.width)
     first = console.width - sum(_width(held, index) + _GAP for index in shown[1:])
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for index in shown:
         side: Literal["left", "right"] = "right" if headings[index].startswith(">") else "left"
         wide = max(_LEAST, min(first, _width(held, 0))) if index == 0 else _width(held, index)
+        if not console.is_terminal:
+            wide = max(len(row[index]) for row in held)
         made.add_column(headings[index].strip(">?"), justify=side, no_wrap=True, overflow="ellipsis", width=wide)
     for number, row in enumerate(held[1:]):
         # Names come from elsewhere: they are text, never markup.

@@ -7,12 +7,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hopscope.cli import remote
 from hopscope.settings import ServerSettings, SettingsError, read, with_password
 
 if TYPE_CHECKING:
@@ -47,7 +48,14 @@ def _common(function: Function) -> Function:
         click.option("--store", metavar="URL", help="The ClickHouse that the server keeps its data in."),
         click.option("--store-password-file", type=click.Path(path_type=Path), help="Holds the store's password."),
         click.option("--server", metavar="URL", help="The running server's API.  [default: that of the settings]"),
-        click.option("--token", metavar="TOKEN", envvar="HOPSCOPE_TOKEN", help="For a server that wants one."),
+        click.option("--token", metavar="T", envvar="HOPSCOPE_TOKEN", help="For a server that wants one."),
+        click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with the token."),
+        click.option(
+            "--ca",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Certificates to trust for https instead of the system's.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
     )
     for option in reversed(options):
@@ -65,15 +73,28 @@ class Place:
 
 
 @contextmanager
-def _place(server: str | None, token: str | None, config: Path | None, **flags: Any) -> Iterator[Place]:
+def _place(
+    server: str | None, token: str | None, token_file: Path | None, ca: Path | None, config: Path | None, **flags: Any
+) -> Iterator[Place]:
     from hopscope.server.folder import InUse, owned
     from hopscope.server.storage.engines import opened
 
     settings = read(ServerSettings, config, flags)
-    url = server or f"http://{settings.http}"
+    url = server or f"{'http' if settings.tls_cert is None else 'https'}://{settings.http}"
 
     def ask(query: str) -> dict[str, Any]:
-        return _asked(url, token, query, None if server else f"a server works with {settings.data_dir}")
+        from hopscope.client.asking import Server
+        from hopscope.client.failure import HopscopeError
+
+        try:
+            there = Server(url.rstrip("/").removesuffix("/graphql"), remote.secret(token, token_file), ca, 30)
+            with closing(there):
+                return there.ask(query, {})
+        except HopscopeError as error:
+            if server is not None:
+                raise
+            busy = f"a server works with {settings.data_dir}, but {error}"
+            raise click.ClickException(f"{busy}; --server URL, or end it") from error
 
     if server is not None:
         yield Place(settings, None, ask)
@@ -96,25 +117,6 @@ def _place(server: str | None, token: str | None, config: Path | None, **flags: 
                 store.close()
     except InUse:
         yield Place(settings, None, ask)
-
-
-def _asked(url: str, token: str | None, query: str, busy: str | None) -> dict[str, Any]:
-    import httpx
-
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    try:
-        answer = httpx.post(
-            f"{url.rstrip('/').removesuffix('/graphql')}/graphql", json={"query": query}, headers=headers, timeout=30,
-            trust_env=False,
-        )  # fmt: skip
-        found = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        why = f"{busy}, but none answers at {url}; --server URL, or end it" if busy else f"no server answers at {url}"
-        raise click.ClickException(f"{why} ({error})") from error
-    if "errors" in found:
-        raise click.ClickException(f"{url}: {found['errors'][0]['message']}")
-    data: dict[str, Any] = found["data"]
-    return data
 
 
 @command.command()

@@ -11,7 +11,7 @@ from hopscope.cli import remote
 from hopscope.cli.figures import NONE, amount, duration, size
 
 if TYPE_CHECKING:
-    from hopscope.client.answers import Comparison, Node, Topology
+    from hopscope.client.answers import Comparison, Topology
 
 EPILOG = """\b
 Examples:
@@ -69,7 +69,7 @@ def _lines(found: Topology) -> None:
         return
     rows = [
         (
-            f"{_name(nodes[it.client])} → {_name(nodes[it.server])}", str(it.port or ""), it.label, it.state,
+            f"{nodes[it.client].name} → {nodes[it.server].name}", it.address, it.label, it.state,
             amount(it.rate), size(it.bytes_rate), duration(it.p99_ns),
             NONE if it.retransmit_share is None else f"{100 * it.retransmit_share:.2g} %",
             str(it.connections.active), _seen(it.client_seen, it.server_seen, it.seen_share),
@@ -78,7 +78,7 @@ def _lines(found: Topology) -> None:
     ]  # fmt: skip
     headings = (
         "CLIENT → SERVER",
-        ">PORT",
+        "DIALED",
         "PROTOCOL",
         "STATE",
         ">CALLS/s",
@@ -91,12 +91,9 @@ def _lines(found: Topology) -> None:
     remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in held])
     for it in held:
         for reason in it.reasons:
-            click.echo(f"{_name(nodes[it.client])} → {_name(nodes[it.server])} is {it.state}: {reason}")
-
-
-def _name(node: Node) -> str:
-    """A process inside by its name, a peer with its instance where it is known."""
-    return node.name if node.inside or not node.instance or node.kind != "process" else f"{node.instance}/{node.name}"
+            click.echo(f"{nodes[it.client].name} → {nodes[it.server].name} is {it.state}: {reason}")
+    if found.total > len(held):
+        click.echo(f"{len(held)} of {found.total} lines, those that moved the most bytes.")
 
 
 def _seen(client: bool, server: bool, share: float) -> str:
@@ -106,8 +103,8 @@ def _seen(client: bool, server: bool, share: float) -> str:
 
 def _changes(found: Comparison) -> None:
     if not found.lines:
-        click.echo("Nothing changed by more than it varies.")
+        click.echo(f"Nothing of {found.compared} lines changed by more than it varies.")
         return
-    rows = [(f"{it.client} → {it.server}", it.label, it.direction, it.sentence) for it in found.lines]
+    rows = [(f"{it.client_name} → {it.server_name}", it.label, it.direction, it.sentence) for it in found.lines]
     styles = ["bold red" if it.direction == "worse" else "" for it in found.lines]
     remote.table(("CLIENT → SERVER", "PROTOCOL", "", "WHAT CHANGED"), rows, styles)

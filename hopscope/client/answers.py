@@ -203,6 +203,7 @@ class Node:
     instance: str | None
     group: str | None
     pids: tuple[int, ...]
+    process: Process | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,20 +250,34 @@ class MetricBrief:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """What the hellos on a line said."""
+
+    sni: tuple[str, ...]
+    alpn: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TopologyEdge:
-    """A line of the topology. `client`, `server`: ids of nodes. `seen_share`: from 0 to 1."""
+    """A line of the topology. `client`, `server`: ids of nodes. `address`: what was dialed. `seen_share`: from 0 to 1.
+
+    `brief`: the first reason in few words. `overflow`: connections that are only in sums.
+    """
 
     id: str
     client: str
     server: str
+    address: str
     port: int
     transport: str
     protocol: str
     security: str
     security_source: str
     label: str
+    tls: Tls | None
     state: State
     reasons: tuple[str, ...]
+    brief: str
     rate: float | None
     bytes_rate: float | None
     p99_ns: float | None
@@ -271,16 +286,18 @@ class TopologyEdge:
     seen_share: float
     client_seen: bool
     server_seen: bool
+    overflow: int
     last_traffic: datetime | None
     metrics: tuple[MetricBrief, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Which process of an instance talked to which, inside and outside."""
+    """Which process of an instance talked to which, inside and outside. `total`: of lines, also of those left out."""
 
     instance: Instance
     window: Window
+    total: int
     nodes: tuple[Node, ...]
     groups: tuple[Group, ...]
     edges: tuple[TopologyEdge, ...]
@@ -299,6 +316,8 @@ class Change:
     edge: str
     client: str
     server: str
+    client_name: str
+    server_name: str
     label: str
     kind: Literal["new", "gone", "changed"]
     metric: str
@@ -312,8 +331,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """B minus A, the surest change first."""
+    """B minus A, the surest change first. `compared`: lines that were, with so many `figures`."""
 
     a: Window
     b: Window
     lines: tuple[Change, ...]
+    compared: int
+    figures: int
+    completeness_a: tuple[Completeness, ...]
+    completeness_b: tuple[Completeness, ...]

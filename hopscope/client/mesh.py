@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hopscope.client.answers import Reason, SideName, State, Window
+from hopscope.client.answers import Amount, Reason, SideName, State, Window
 from hopscope.client.frames import Rows
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class MeshService:
     namespace: str
     layer: int
     ordinal: int
+    instances: tuple[str, ...]
     requests: int
     errors: int
     rate: float
@@ -32,12 +33,26 @@ class MeshService:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A part of the latency; the parts add up to the whole. `percentiles`: 50, 75, 90, 95, 99, in ns."""
+    """A part of the latency; the parts add up to the whole. `percentiles`: 50, 75, 90, 95, 99, in ns.
+
+    `histogram`: (from ns, to ns, requests).
+    """
 
     part: str
     side: SideName | None
     average_ns: float | None
     percentiles: tuple[float, ...]
+    histogram: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshPair:
+    """Two instances behind a line; the server is the service where none of its instances was chosen."""
+
+    client: str
+    server: str
+    requests: int
+    errors: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +80,12 @@ class MeshLine:
     reasons: tuple[str, ...]
     client_seen: bool
     server_seen: bool
+    instances: tuple[MeshPair, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """The mesh in a window. `proxies`: that sent entries."""
+    """The mesh in a window. `proxies`: that sent entries. `complete`: how much of it was taken in."""
 
     window: Window
     services: tuple[MeshService, ...]
@@ -78,6 +94,7 @@ class Mesh:
     proxies_silent: tuple[str, ...]
     entries: int
     last_entry: datetime | None
+    complete: tuple[Amount, ...]
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row per line. Raises HopscopeError when pandas is not installed."""

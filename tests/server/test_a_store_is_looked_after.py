@@ -72,11 +72,11 @@ def test_status_check_and_expire_with_and_without_a_server(make_server: Callable
     profiles = filled(server, start)
     data = ["--data-dir", str(server.folder / "data")]
     api = ["--server", server.http]
-    assert "no server answers at http://127.0.0.1:1" in said("status", "--server", "http://127.0.0.1:1", code=1)
+    assert "cannot reach http://127.0.0.1:1:" in said("status", "--server", "http://127.0.0.1:1", code=1)
     config = server.folder / "hopscope.toml"
     config.write_text('[server]\nhttp = "127.0.0.1:2"\n')
     assert "a server works with" in (line := said("status", *data, "--config", str(config), code=1))
-    assert "none answers at http://127.0.0.1:2" in line
+    assert "cannot reach http://127.0.0.1:2:" in line
     live = json.loads(said("status", *api, "--json"))
     assert live["server"]["spooled"] == 0 and live["store"]["version"] == live["store"]["known"]
     assert json.loads(said("check", *api, "--json")) == {"faults": []}

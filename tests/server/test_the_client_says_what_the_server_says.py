@@ -16,8 +16,11 @@ from hopscope.agent.reporters.hopscope import Reporter
 from hopscope.edges import model
 from hopscope.settings import AgentSettings
 
+from .access_logs import Envoy, channel, inbound, outbound, served
 from .conftest import Server, deliver, servers
 from .profiles import profile
+from .test_access_logs_are_counted import CART, PAGE, good, latest
+from .test_access_logs_are_counted import ask as arrived
 from .world import CLIENT, SERVER, Host, edge, now, traffic
 
 SECONDS = 5
@@ -82,12 +85,39 @@ def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -
     names = {node.id: node.name for node in found.nodes if node.inside}
     (line,) = found.edges
     assert (names[line.client], names[line.server], line.port) == ("envoy", "python", 9080)
+    assert {node.name: node.process.pids for node in found.nodes if node.process} == {"envoy": (7, 8), "python": ()}
+    assert (line.address, line.brief, line.overflow, found.total) == ("127.0.0.1:9080", "", 0, 1)
     assert line.client_seen and line.server_seen and line.state == "healthy" and found.instance.name == "reviews-v1-abc"
     assert list(found.to_pandas()["port"]) == [9080]
     words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
-    assert "envoy → python" in hopscope(told[0], "topology", "reviews-v1-abc", *words)
+    shown = hopscope(told[0], "topology", "reviews-v1-abc", *words)
+    assert "envoy → python" in shown and "127.0.0.1:9080" in shown
+    middle = begin + timedelta(seconds=2)
+    same = client.compare("reviews-v1-abc", (begin, middle), (middle, begin + timedelta(seconds=4)))
+    assert (same.compared, same.lines) == (1, ()) and same.completeness_a[0].seconds_recorded == 2
     said = json.loads(hopscope(told[0], "topology", "reviews-v1-abc", *words, "--json"))
     assert said["edges"][0]["rate"] == line.rate and said["window"]["from"] == begin.isoformat().replace("+00:00", "Z")
+
+
+def test_the_mesh_and_the_pods_of_a_service(server: Server) -> None:
+    with channel(server.socket) as to:
+        Envoy(to, PAGE).log([outbound(one, PAGE, CART) for one in good(20)])
+        Envoy(to, CART).log([inbound(served(one), PAGE, CART) for one in good(20)])
+        arrived(server, 40, latest())
+    with Client(base(server)) as client:
+        mesh, pods = client.mesh(60), client.mesh_pods("cart.default", 60)
+        with pytest.raises(HopscopeError, match=r"no service nix .* cart.default, page.default"):
+            client.mesh_pods("nix", 60)
+    assert [(line.requests, line.security, len(line.instances)) for line in mesh.lines] == [(20, "mtls", 1)]
+    (pair,) = mesh.lines[0].instances
+    named = {pod.id: pod.name for pod in pods.services}
+    assert (named[pair.client], named[pair.server], pair.requests) == ("page-1", "cart-1", 20)
+    whole = next(part for part in pods.lines[0].latency if part.part == "whole")
+    assert sum(count for *_, count in whole.histogram) == 20
+    assert {held.name for held in mesh.complete} >= {"seconds.asked", "seconds.received"}
+    assert "page.default → cart.default" in hopscope(server, "mesh", "--window", "1m")
+    assert "page-1 → cart-1" in hopscope(server, "mesh", "--window", "1m", "--service", "cart.default")
+    assert "no service nix" in hopscope(server, "mesh", "--service", "nix", fails=True)
 
 
 def measured(edge: model.Edge, profile: model.Profile) -> model.Edge:
@@ -158,6 +188,7 @@ def test_what_cannot_be_is_said(told: tuple[Server, int]) -> None:
     server = told[0]
     assert "no service nix" in hopscope(server, "instances", "nix", fails=True)
     assert "nix" in hopscope(server, "processes", "nix", fails=True)
+    assert "longer than ten years" in hopscope(server, "edges", "--window", "99999d", fails=True)
     assert "no duration" in hopscope(server, "edges", "--window", "soon", fails=True)
     assert "earlier --from" in hopscope(server, "edges", "--to", "2026-01-01T00:00:00Z", fails=True)
     assert "nix" in hopscope(server, "task", "create", "nix", fails=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hopscope import Client, HopscopeError
 from hopscope.agent import AgentError
 from hopscope.agent.reporters.hopscope import Reporter
 from hopscope.settings import AgentSettings, SettingsError, read
@@ -118,6 +121,47 @@ def test_both_ports_speak_only_tls(make_server: Make, authority: Authority, tmp_
     assert delivered(server, server_ca=authority.file)
     assert not delivered(server)
     assert not delivered(server, server_ca=Authority(tmp_path / "others").file)
+
+
+def asks(server: Server, *arguments: str, code: int = 0) -> str:
+    """What a command says of the server, in one line where it fails."""
+    command = [sys.executable, "-m", "hopscope.cli", *arguments, "--server", server.http.removesuffix("/graphql")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == code, ended.stderr
+    assert len(ended.stderr.splitlines()) == (1 if code else 0)
+    return ended.stderr if code else ended.stdout
+
+
+def test_people_ask_with_a_token_and_trust_its_authority(
+    make_server: Make, authority: Authority, tmp_path: Path
+) -> None:
+    server = make_server(*own(authority)).start()
+    url, secret = server.http.removesuffix("/graphql"), create(server, "alice")
+    agents = create(server, "node-1", "--role", "agent")
+    with Client(url, secret, ca=authority.file) as client:
+        assert not len(client.services()) and not len(client.tasks())
+        with pytest.raises(HopscopeError, match="admin"):
+            client.create_task("reviews-v1")
+    (tmp_path / "empty").touch()
+    for token, ca, why in (
+        (None, authority.file, "a token is needed"),
+        (secret[:-1], authority.file, "nobody knows this token"),
+        (agents, authority.file, "role agent"),
+        ("tökén", authority.file, "no token"),
+        (secret, None, "trust the server's authority with --ca FILE"),
+        (secret, Authority(tmp_path / "others").file, "CERTIFICATE_VERIFY_FAILED"),
+        (secret, tmp_path / "empty", "holds no certificate in PEM"),
+        (secret, tmp_path / "nowhere", "cannot read"),
+    ):
+        with pytest.raises(HopscopeError, match=why), Client(url, token, ca=ca) as client:
+            client.services()
+    (tmp_path / "token").write_text(secret + "\n")
+    known = ["--ca", str(authority.file), "--token-file", str(tmp_path / "token")]
+    assert json.loads(asks(server, "services", "--json", *known)) == []
+    assert json.loads(asks(server, "store", "status", "--json", *known))["server"]["spooled"] == 0
+    assert "a token is needed" in asks(server, "store", "status", *known[:2], code=1)
+    assert "CERTIFICATE_VERIFY_FAILED" in asks(server, "store", "check", *known[2:], code=1)
+    assert "holds no token" in asks(server, "mesh", *known[:2], "--token-file", str(tmp_path / "empty"), code=2)
 
 
 def test_with_mtls_only_our_agents_report(make_server: Make, authority: Authority, tmp_path: Path) -> None:
