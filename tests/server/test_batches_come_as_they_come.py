@@ -15,10 +15,12 @@ from hopscope.server.analysis.bounds import Bounds
 from hopscope.server.analysis.tables import inserts
 from hopscope.server.query.windows import text
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
+from tests.wire.test_the_bytes_are_golden import GOLDEN
 
 from .conftest import Server, servers
 from .profiles import profile
 from .questions import EDGES, answered, expected
+from .world import CLIENT, Host, edge, traffic
 
 SECONDS = 20
 UNSUPPORTED = {"reset": "no hook on this kernel"}
@@ -73,6 +75,51 @@ def test_a_metric_that_the_server_does_not_know_is_kept(server: Server) -> None:
     ]
     agents = server.ask("{ agents { version unknownRows } }")["agents"]
     assert {"version": "99.0", "unknownRows": 1} in agents
+
+
+def test_what_only_a_newer_agent_says_is_passed_over(server: Server) -> None:
+    second = int(time.time()) - 910
+    given = profile(second, edges=2)
+    ((_, batch),) = Blocks(13, "99.0").batches(given)
+    # Field 500, a text; also one that has a number in the future and holds a message.
+    novel = b"\xa2\x1f\x05novel"
+    for part in (batch, batch.agent, batch.completeness, batch.edges[0], batch.edges[0].client, batch.blocks[0]):
+        part.MergeFromString(novel)
+    data = batch.SerializeToString()
+    assert data.count(novel) == 6
+    server.send(data)
+    assert answered(server.ask(EDGES, window=window(second, 1))["edges"]["edges"]) == expected(given, UNSUPPORTED)
+
+
+def test_an_agent_of_the_first_version_is_understood(server: Server) -> None:
+    batch = wire.Batch.FromString(bytes.fromhex(GOLDEN.read_text()))
+    batch.second = int(time.time()) - 920
+    server.send(batch.SerializeToString())
+    (edge,) = server.ask(EDGES, window=window(batch.second, 1))["edges"]["edges"]
+    assert (edge["id"], edge["client"]["process"], edge["server"]["service"]) == ("0123456789abcdef", "curl", "shop")
+    processes = server.ask('{ processes(instance: "pod-1") { id pids commandLine labels { name } } }')["processes"]
+    assert {"id": "00000000000000bb", "pids": [], "commandLine": None, "labels": []} in processes
+
+
+def test_processes_and_lines_that_nobody_told_of(server: Server) -> None:
+    second = int(time.time()) - 930
+    node = Host("host-a")
+    strangers, later = node.batch(second), node.batch(second)
+    told = edge(strangers, (12345, "10.0.0.1"), (67890, "10.0.0.2:80"))
+    other = edge(later, (12345, "10.0.0.1"), (67890, "10.0.0.2:81"))
+    for number in (told, other):
+        traffic(strangers, number, CLIENT, calls=23)
+    server.send(strangers.SerializeToString())
+    lines = server.ask(EDGES, window=window(second, 1))["edges"]["edges"]
+    # Their addresses name them; what is of a line that is not told yet waits for its name.
+    assert [(it["id"], it["client"]["process"], it["client"]["address"], it["server"]["address"]) for it in lines] == [
+        (f"{told:016x}", None, "10.0.0.1", "10.0.0.2:80")
+    ]
+    server.send(later.SerializeToString())
+    lines = server.ask(EDGES, window=window(second, 1))["edges"]["edges"]
+    assert {it["id"] for it in lines} == {f"{told:016x}", f"{other:016x}"}
+    for line in lines:
+        assert next(m for m in line["clientSide"]["metrics"] if m["metric"] == "write")["count"] == 23
 
 
 def test_clock_skew_is_shown_and_shifts_nothing(server: Server) -> None:

@@ -248,6 +248,8 @@ def test_health_and_what_the_api_refuses(server: Server) -> None:
     for query, why in (
         ("{ nothing }", "Cannot query field"),
         ("{ " + "agents { host } " * 11 + "}", "more than 10 questions"),
+        ("{ ...a ...a } fragment a on Query { " + "agents { host } " * 6 + "}", "more than 10 questions"),
+        ("{ " + "... on Query { agents { host } } " * 11 + "}", "more than 10 questions"),
         ("{ agents { " + "host " * 600 + "} }", "more than 500 fields"),
         ("query { __schema { types " + "{ fields { type " * 8 + "{ name }" + "} } " * 8 + "} }", "nested deeper"),
         ("{ edges(window: {last: 0}) { total } }", "0 seconds"),

@@ -22,9 +22,7 @@ class Bounded(ValidationRule):
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
         """Counts an operation."""
-        if len(node.selection_set.selections) > ROOTS:
-            self.report_error(GraphQLError(f"more than {ROOTS} questions in one request", node))
-        self._left = FIELDS
+        self._left, self._roots = FIELDS, 0
         self._walk(node, 0, frozenset())
 
     def _walk(self, node: Any, depth: int, spread: frozenset[str]) -> None:
@@ -41,6 +39,9 @@ class Bounded(ValidationRule):
                     self._walk(fragment, depth, spread | {name})
             elif isinstance(selected, FieldNode):
                 self._left -= 1
+                self._roots += depth == 0
+                if depth == 0 and self._roots == ROOTS + 1:
+                    self.report_error(GraphQLError(f"more than {ROOTS} questions in one request", node))
                 if self._left == 0:
                     self.report_error(GraphQLError(f"more than {FIELDS} fields", node))
                 self._walk(selected, depth + 1, spread)
