@@ -81,15 +81,8 @@ def faults(store: Store) -> list[str]:
     found = version(store)
     said = []
     for table in single(ALL):
-        if table.since > found:
-            continue
-        name = local(store, table.name)
-        for node, rows in store.each(f"CHECK TABLE {name}").items():
-            said += [
-                f"{_at(node)}{table.name}: part {row.get('part_path', '')} is damaged: {row.get('message', '')}".strip()
-                for row in rows
-                if not row.get("is_passed", row.get("result", 1))
-            ]
+        if table.since <= found:
+            said += _damaged(store, table)
     for node, rows in store.each(
         "SELECT table, count() AS parts, any(reason) AS reason FROM system.detached_parts"
         " WHERE database = currentDatabase() GROUP BY table"
@@ -97,8 +90,24 @@ def faults(store: Store) -> list[str]:
         said += [f"{_at(node)}{row['table']}: {row['parts']} parts were set aside ({row['reason']})" for row in rows]
     for rolled in ALL:
         if isinstance(rolled, Rolled) and rolled.tables[0].since <= found:
-            said += _unequal(store, rolled)
+            try:
+                said += _unequal(store, rolled)
+            except StoreError as error:
+                said.append(f"{rolled.name}: cannot be read: {error}")
     return said
+
+
+def _damaged(store: Store, table: Table) -> list[str]:
+    try:
+        checked = store.each(f"CHECK TABLE {local(store, table.name)}")
+    except StoreError as error:
+        return [f"{table.name}: cannot be read: {error}"]
+    return [
+        f"{_at(node)}{table.name}: part {row.get('part_path', '')} is damaged: {row.get('message', '')}".strip()
+        for node, rows in checked.items()
+        for row in rows
+        if not row.get("is_passed", row.get("result", 1))
+    ]
 
 
 def hours(store: Store, rolled: Rolled, step: str, since: int = 0) -> dict[int, tuple[float, ...]]:

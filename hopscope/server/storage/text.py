@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from hopscope.server.storage.store import StoreError
+
 # What one question may cost, and how numbers are written in its answer.
 QUESTION: Mapping[str, int] = {
     "max_execution_time": 10,
@@ -40,8 +42,12 @@ def with_numbers(sql: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str
 
 
 def rows(answer: bytes | str) -> Sequence[Mapping[str, Any]]:
-    """The rows of an answer by column name."""
-    found = orjson.loads(answer)
+    """The rows of an answer by column name. Raises StoreError when it broke off: what was wrong follows it then."""
+    try:
+        found = orjson.loads(answer)
+    except orjson.JSONDecodeError as error:
+        told = answer if isinstance(answer, str) else answer.decode(errors="replace")
+        raise StoreError(line(told[max(told.find("DB::Exception"), len(told) - 400) :])) from error
     names = [column["name"] for column in found["meta"]]
     return [dict(zip(names, row, strict=True)) for row in found["data"]]
 
