@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from traceback import walk_tb
 
 import click
 
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _explained(error: Exception) -> tuple[str, int]:
-    if isinstance(error, ModuleNotFoundError) and error.name and (extra := EXTRAS.get(error.name.partition(".")[0])):
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra(error)):
         return f"{error.name} is not installed; pip install 'hopscope[{extra}]'", 1
     if type(error).__module__.startswith("hopscope."):
         return str(error) or type(error).__name__, getattr(error, "exit_code", 1)
@@ -93,6 +94,14 @@ def _explained(error: Exception) -> tuple[str, int]:
             return f"cannot write {where}: {error.strerror}; make room, or choose another place", 1
         return f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or str(error), 1
     return f"internal error: {type(error).__name__}: {error}; HOPSCOPE_DEBUG=1 shows the traceback", 70
+
+
+def _extra(error: ModuleNotFoundError) -> str | None:
+    """What brings a package that is not installed: the part of hopscope that wanted it says more than its name."""
+    wanted = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+    ours = next((name for name in reversed(wanted) if name.startswith("hopscope.")), "")
+    known = EXTRAS.get((error.name or "").partition(".")[0])
+    return "server" if known and ours.startswith("hopscope.server.") else known
 
 
 def _say(what: str, code: int) -> int:

@@ -76,9 +76,6 @@ class Place:
 def _place(
     server: str | None, token: str | None, token_file: Path | None, ca: Path | None, config: Path | None, **flags: Any
 ) -> Iterator[Place]:
-    from hopscope.server.folder import InUse, owned
-    from hopscope.server.storage.engines import opened
-
     settings = read(ServerSettings, config, flags)
     url = server or f"{'http' if settings.tls_cert is None else 'https'}://{settings.http}"
 
@@ -99,6 +96,10 @@ def _place(
     if server is not None:
         yield Place(settings, None, ask)
         return
+    # Who only asks a server does not need its packages.
+    from hopscope.server.folder import InUse, owned
+    from hopscope.server.storage.engines import opened
+
     if settings.store is not None:
         store = opened(settings)
         try:

@@ -66,12 +66,24 @@ def test_without_libbpf_it_says_which_package(installed: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_base_install_is_pure_python(wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["show", "absent.json"], "absent.json"),
+        (["services", "--server", "http://127.0.0.1:9"], "cannot reach http://127.0.0.1:9"),
+        (["store", "status", "--server", "http://127.0.0.1:9"], "cannot reach http://127.0.0.1:9"),
+        (["store", "status", "--data-dir", "/nonexistent"], "pip install 'hopscope[server]'"),
+        (["agent"], "pip install 'hopscope[agent]'"),
+    ],
+)
+def test_the_base_install_asks_and_shows(tmp_path: Path, arguments: list[str], says: str) -> None:
     """Client and command line work without numpy and gRPC, which only the halves need."""
-    code = "import sys, hopscope.cli; sys.exit(hopscope.cli.main(['show', 'absent.json']))"
-    blocked = "import sys; sys.modules.update(numpy=None, grpc=None, google=None); " + code
+    code = f"import sys, hopscope.cli; sys.exit(hopscope.cli.main({arguments!r}))"
+    absent = ", ".join(f"{name}=None" for name in ("numpy", "grpc", "google", "chdb", "ariadne", "graphql", "uvicorn"))
     done = subprocess.run(
-        [sys.executable, "-c", blocked], capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "LANG": "C"}
-    )
+        [sys.executable, "-c", f"import sys; sys.modules.update({absent}); {code}"],
+        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "LANG": "C"},
+    )  # fmt: skip
     assert done.returncode != 0
-    assert "absent.json" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert says in line

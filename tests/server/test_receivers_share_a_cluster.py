@@ -19,11 +19,13 @@ from hopscope.edges import merge
 from hopscope.edges.model import Profile
 from hopscope.server.query.windows import text
 from hopscope.settings import AgentSettings
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .conftest import Server, servers, settle
 from .nodes import Node, cluster, url
 from .profiles import profile
 from .questions import EDGES, answered, expected
+from .test_tasks_reach_the_agents import CREATE, ask_tasks, create, pod, state_of
 
 KILLS = 20 if os.environ.get("HOPSCOPE_ENDURANCE") else 3
 UNSUPPORTED = {"reset": "no hook on this kernel"}
@@ -109,6 +111,29 @@ def test_kill_9_in_mid_ingest(nodes: list[Node], make_server: Callable[..., Serv
     reporter.close()
     assert (state.dropped, state.refused, state.acknowledged) == (0, 0, len(sent))
     same_everywhere(pair, sent, start)
+
+
+def test_a_task_outlives_the_server_that_took_it(nodes: list[Node], make_server: Callable[..., Server]) -> None:
+    one, two = (make_server("--store", url(nodes)).start() for _ in range(2))
+    host = pod(one)
+    task = create(one, rules=[{"path": "/api/.*", "status5xx": True}])
+    one.kill()
+    (told,) = ask_tasks(two, host).tasks
+    assert (f"{told.id:016x}", told.rules[0].path) == (task["id"], "/api/.*")
+    assert state_of(two, task["id"]) == task
+    (error,) = two.post(CREATE, {"instance": "reviews-v1", "seconds": 60})["errors"]
+    assert "one task at a time" in error["message"]
+    ask_tasks(two, host, wire.TaskReport(task=told.id, traced_ms=int(time.time() * 1000), processes=1))
+    extended = two.ask("mutation($id: ID!) { extendTask(id: $id, seconds: 60) { endsAt } }", id=task["id"])
+    one.start()
+    known = state_of(one, task["id"])
+    assert known == state_of(two, task["id"])
+    assert (known["state"], known["endsAt"]) == ("RUNNING", extended["extendTask"]["endsAt"])
+    two.kill()
+    assert one.ask("mutation($id: ID!) { stopTask(id: $id) { state } }", id=task["id"])["stopTask"] == {
+        "state": "STOPPED"
+    }
+    assert not ask_tasks(one, host).tasks
 
 
 def test_a_cluster_that_is_not_there_is_said(nodes: list[Node], make_server: Callable[..., Server]) -> None:
