@@ -52,7 +52,7 @@ def pods(server: Server, service: str, start: int, end: int) -> dict[str, Any]:
 
 def ask(server: Server, entries: int, window: tuple[int, int], **more: Any) -> dict[str, Any]:
     """The mesh, once so many entries are in it."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 45
     while (found := mesh(server, *window, **more))["entries"] < entries:
         assert time.monotonic() < until, (found["entries"], entries)
         time.sleep(0.1)
@@ -74,7 +74,8 @@ def named(reasons: list[dict[str, Any]]) -> dict[str, int]:
 def latest(minutes: int = 0) -> tuple[int, int]:
     """A window around now, in whole minutes if asked for."""
     start = int(time.time()) // 60 * 60 if minutes else int(time.time())
-    return (start - 60 * minutes, start + 60) if minutes else (start - 30, start + 10)
+    # Wide enough for a batch that is late on a busy machine.
+    return (start - 60 * minutes, start + 180) if minutes else (start - 30, start + 60)
 
 
 FLAGS = {"upstream_connection_termination": "UC", "delay_injected": "DI", "rate_limited": "RL"}
