@@ -172,7 +172,7 @@ def _p99(numbers: Numbers) -> float | None:
 
 def _state(line: Line) -> State | None:
     counted = line.counted
-    requests, connections = counted.requests, counted.connections.total()
+    requests, connections = counted.requests, counted.ended
     if requests + connections < FEWEST_SAMPLES and not counted.errors:
         return None
     if not requests:
@@ -183,7 +183,7 @@ def _state(line: Line) -> State | None:
 def _line(line: Line, span: Span) -> dict[str, Any]:
     counted, state = line.counted, _state(line)
     requests, errors = counted.requests, counted.errors
-    ended = requests + counted.connections.total()
+    ended = requests + counted.ended
     return {
         "id": edge_id(line.client, line.server, "mesh"),
         "client": line.client,
@@ -200,7 +200,7 @@ def _line(line: Line, span: Span) -> dict[str, Any]:
         "retries": counted.retries,
         "bytes_in": counted.received,
         "bytes_out": counted.sent,
-        "connections": counted.connections.total(),
+        "connections": counted.ended,
         "latency": [
             {
                 "part": part.part,

@@ -121,7 +121,7 @@ class MeshLogs:
                 sides=[number for _, number in some],
             ):
                 for name, part in sides[row["side"] - 1].parts.items():
-                    part.histogram.update({int(index): held for index, held in row[name].items()})
+                    part.add({int(index): held for index, held in row[name].items()})
 
     def _proxies(self, span: Span, active: Iterable[int]) -> dict[int, Row]:
         rows = self._reader.store.query(
