@@ -10,6 +10,7 @@ import { difference, figureName, summary, writer } from "./words";
 type Comparison = CompareViewAnswer["compare"];
 
 function seen(parts: Comparison["completenessA"]): number {
+  if (parts.length === 0) return 0;
   return Math.min(1, ...parts.map((it) => it.secondsRecorded / Math.max(1, it.secondsAsked)));
 }
 
@@ -61,6 +62,7 @@ export function Changes({ compared }: { compared: Comparison }) {
           <span class="quiet">surest first</span>
         </div>
         <b>{summary(rows)}</b>
+        {seen(compared.completenessA) === 0 ? <p class="second">A lies where no second is stored.</p> : null}
         {partial < 0.995 ? <p class="second">B was seen to {share(partial)}: rates are corrected, counts are not.</p> : null}
       </header>
       <div class="halves">

@@ -37,10 +37,12 @@ function Tabs(props: { tabs: { layer: string; name: string; rows: ServiceRow[] }
           type="button"
           role="tab"
           aria-selected={tab.layer === props.chosen}
-          aria-label={tab.name}
           onClick={() => go(href(["find"], { ...query.value, layer: slug(tab.layer) }), true)}
         >
-          {tab.name} <span class="quiet">{tab.rows.length}</span>
+          {tab.name}
+          <span class="quiet" aria-hidden="true">
+            {tab.rows.length}
+          </span>
         </button>
       ))}
     </div>

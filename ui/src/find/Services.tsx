@@ -23,6 +23,8 @@ const agents = (): AgentSeen[] => health.value?.agents ?? [];
 const tone = (state: string): string => (state === "FAILING" ? "fail-text" : state === "SLOW" ? "slow-text" : "second");
 const problem = (state: string): boolean | undefined => (state === "FAILING" || state === "SLOW" ? true : undefined);
 
+const LONGEST = 34;
+
 /** The address of a layer: `mesh-dp` for `MESH_DP`. */
 export function slug(layer: string): string {
   return layer.toLowerCase().replaceAll("_", "-");
@@ -83,6 +85,17 @@ function Instance({ row }: { row: InstanceRow }) {
   );
 }
 
+/** Cut in the middle where it is long; read aloud whole. */
+function Cut({ name }: { name: string }) {
+  if (name.length <= LONGEST) return <>{name}</>;
+  return (
+    <>
+      <span aria-hidden="true">{shorten(name, LONGEST)}</span>
+      <span class="unseen">{name}</span>
+    </>
+  );
+}
+
 function Service({ row, props }: { row: ServiceRow; props: Props }) {
   const open = props.opened?.service === row.id;
   const to = open ? href(["find"], { layer: slug(props.layer) }) : href(["s", slug(props.layer), row.id]);
@@ -97,7 +110,6 @@ function Service({ row, props }: { row: ServiceRow; props: Props }) {
             data-row
             data-problem={problem(row.health.state)}
             aria-expanded={open}
-            aria-label={row.name}
             title={row.name}
             href={to}
             onClick={(event) => {
@@ -106,7 +118,7 @@ function Service({ row, props }: { row: ServiceRow; props: Props }) {
               go(to, true);
             }}
           >
-            {shorten(row.name, 34)}
+            <Cut name={row.name} />
           </a>
         </td>
         <td class="num">{count(props.hosts ? row.processes : row.instances)}</td>

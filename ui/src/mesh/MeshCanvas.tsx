@@ -90,8 +90,7 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
         {picture.services.map((placed) => (
           <Card key={placed.service.id} placed={placed} open={openService} />
         ))}
-        {picture.lines.map(({ line, label, path }) => {
-          const [x, y] = label ? [label.x, label.y] : path.slice(1).split(/[ C]/).map(Number);
+        {picture.lines.map(({ line, middle, worded }) => {
           return (
             <button
               key={line.id}
@@ -102,11 +101,11 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
               aria-pressed={line.id === selected}
               aria-label={`${name(line.client)} to ${name(line.server)}, ${line.label}`}
               aria-description={`${WORDS[line.state]}${line.reasons.length > 0 ? `: ${line.reasons.join("; ")}` : ""}, ${rate(line.rate)}`}
-              style={{ left: `${x ?? 0}px`, top: `${y ?? 0}px` }}
+              style={{ left: `${middle.x}px`, top: `${middle.y}px` }}
               onClick={() => openLine(line.id === selected ? null : line.id)}
             >
               {bad(line) ? <Sign state={line.state} quiet /> : null}
-              {label ? words(line, chosen) : bad(line) ? "" : "·"}
+              {worded ? words(line, chosen) : bad(line) ? "" : "·"}
             </button>
           );
         })}

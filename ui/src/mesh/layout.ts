@@ -4,7 +4,7 @@ import type { MeshLineRow, WholeMesh } from "../generated/questions";
 export type MeshService = WholeMesh["services"][number];
 
 export const CARD = { width: 172, height: 68 };
-const COLUMN = 268;
+const COLUMN = 316;
 const ROW = 92;
 const HEAD = 34;
 const EDGE = 16;
@@ -18,8 +18,10 @@ export interface Placed {
 export interface Drawn {
   line: MeshLineRow;
   path: string;
-  /** Middle of the label; null where there was no room. */
-  label: { x: number; y: number } | null;
+  /** Middle of the line, and of its label. */
+  middle: { x: number; y: number };
+  /** False where there was no room for words. */
+  worded: boolean;
 }
 
 export interface MeshPicture {
@@ -67,17 +69,19 @@ function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, width: 
     if (!from || !to) continue;
     const curve = cubic([from.x + CARD.width, from.y + CARD.height / 2], [to.x - 7, to.y + CARD.height / 2]);
     const wide = width(line);
-    let label: Drawn["label"] = null;
+    let middle = at(curve, 0.5);
+    let worded = false;
     for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]) {
-      const middle = at(curve, t);
-      const box = { x: middle.x - wide / 2, y: middle.y - 10, width: wide, height: 20 };
+      const here = at(curve, t);
+      const box = { x: here.x - wide / 2, y: here.y - 10, width: wide, height: 20 };
       if (!taken.every((other) => apart(box, other))) continue;
       taken.push(box);
-      label = middle;
+      middle = here;
+      worded = true;
       break;
     }
     const text = (point: Point | undefined): string => (point ? `${point[0].toFixed(1)} ${point[1].toFixed(1)}` : "");
-    made.push({ line, path: `M${text(curve[0])}C${text(curve[1])} ${text(curve[2])} ${text(curve[3])}`, label });
+    made.push({ line, path: `M${text(curve[0])}C${text(curve[1])} ${text(curve[2])} ${text(curve[3])}`, middle, worded });
   }
   return made;
 }

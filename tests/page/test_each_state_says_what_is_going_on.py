@@ -1,0 +1,56 @@
+"""Does the page say so when the server is away, when an agent is silent, when nothing is there?"""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import SHOP, Site
+
+
+def test_a_silent_agent_is_named(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/i/{SHOP}/topology?w=live-1m")
+    page.get_by_role("button", name="shop, inside").wait_for()
+    site.agent.send_signal(signal.SIGSTOP)
+    try:
+        stale = page.get_by_role("status").filter(has_text=re.compile(r"^Agent on .* silent for \d+ s\. You see"))
+        expect(stale).to_be_visible(timeout=30_000)
+        health = page.get_by_role("contentinfo", name="Health of the measurement")
+        expect(health).to_contain_text(re.compile(r"agent on .* silent for \d+ s"))
+    finally:
+        site.agent.send_signal(signal.SIGCONT)
+    expect(stale).to_have_count(0, timeout=40_000)
+
+
+def test_an_id_that_is_gone_is_never_another_object(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/i/nobody-knows-this/topology")
+    expect(page.get_by_role("heading", name="This instance is not there")).to_be_visible()
+    page.goto(f"{site.address}/no/such/view")
+    expect(page.get_by_role("heading", name="There is nothing at /no/such/view")).to_be_visible()
+
+
+def test_a_window_without_traffic_says_so(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/i/{SHOP}/topology?w=2020-01-01T00:00:00Z%2B60s")
+    expect(page.get_by_role("heading", name="No traffic in this window")).to_be_visible()
+    page.get_by_role("button", name="Go live").click()
+    expect(page.get_by_role("button", name="shop, inside")).to_be_visible()
+
+
+def test_a_server_that_is_away_keeps_what_was_on_screen(browser: Browser, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{site.address}/i/{SHOP}/topology?w=live-1m")
+    page.get_by_role("button", name="shop, inside").wait_for(timeout=20_000)
+    context.set_offline(True)
+    away = page.get_by_role("alert").filter(has_text="The server did not answer.")
+    expect(away).to_contain_text(
+        re.compile(r"Asked for the topology \d+ times in \d+ s: connection refused\."), timeout=20_000
+    )
+    expect(away).to_contain_text("What is on screen was measured at")
+    expect(page.get_by_role("button", name="shop, inside")).to_be_visible()
+    context.set_offline(False)
+    away.get_by_role("button", name="Try now").click()
+    expect(away).to_have_count(0)
+    context.close()
