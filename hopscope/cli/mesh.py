@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hopscope.cli import remote
 from hopscope.cli.figures import amount, duration
 
+if TYPE_CHECKING:
+    from hopscope.client.mesh import MeshLine
+
+_SPLIT = {
+    ">CALLER?": ("downstream",),
+    ">PROXIES?": ("client_proxy", "server_proxy"),
+    ">NETWORK?": ("network",),
+    ">APP?": ("app",),
+}
+"""Columns of the split: averages of so many parts of the whole."""
 EPILOG = """\b
 Examples:
   hopscope mesh
@@ -28,7 +38,10 @@ def command(
     last: int, since: datetime | None, until: datetime | None, namespace: str | None, service: str | None,
     as_json: bool, **where: Any,
 ) -> None:  # fmt: skip
-    """Show which service calls which: rate, errors by Envoy's response flag, latency whole and split."""
+    """Show which service calls which: rate, errors by Envoy's response flag, latency whole and split.
+
+    Times of the split are averages; a narrow terminal shows the whole alone.
+    """
     if service is not None and namespace is not None:
         raise click.UsageError("--service is of one namespace already")
     window = remote.span(last, since, until)
@@ -47,26 +60,28 @@ def command(
         flags = " ".join(f"{held.reason} {held.count}" for held in it.by_flag if held.reason)
         rows.append(
             (f"{names.get(it.client, it.client)} → {names.get(it.server, it.server)}", it.label, it.state,
-             amount(it.rate), amount(it.requests), amount(it.errors), flags, amount(it.retries), duration(p50),
-             duration(p99))
+             amount(it.rate), amount(it.requests), amount(it.errors), flags, duration(p50), duration(p99),
+             amount(it.retries), *(duration(_average(it, parts)) for parts in _SPLIT.values()))
         )  # fmt: skip
     headings = (
-        "CLIENT → SERVER",
-        "PROTOCOL",
-        "STATE",
-        ">REQ/s",
-        ">REQUESTS",
-        ">ERRORS",
-        "FLAGS",
-        ">RETRIES?",
-        ">p50?",
-        ">p99",
-    )
+        "CLIENT → SERVER", "PROTOCOL", "STATE", ">REQ/s", ">REQUESTS", ">ERRORS", "FLAGS", ">p50?", ">p99", ">RETRIES?",
+        *_SPLIT,
+    )  # fmt: skip
     remote.table(headings, rows, [remote.STYLES.get(it.state, "") for it in found.lines])
+    for it in found.lines:
+        for reason in it.reasons:
+            click.echo(f"{names.get(it.client, it.client)} → {names.get(it.server, it.server)} is {it.state}: {reason}")
     received = {held.name: held.value for held in found.complete}
-    if received["seconds.received"] < received["seconds.asked"]:
-        click.echo(f"Logs were taken in {received['seconds.received']:g} of {received['seconds.asked']:g} seconds.")
+    # Those of the last second or two are on their way.
+    if received["seconds.received"] < received["seconds.asked"] - 2:
+        click.echo(f"Logs were taken in {received['seconds.received']:.0f} of {received['seconds.asked']:g} seconds.")
     silent = f"; silent: {', '.join(found.proxies_silent)}" if found.proxies_silent else ""
     click.echo(
         f"{found.proxies} proxies, {found.entries} entries, the last at {remote.clock(found.last_entry)}{silent}."
     )
+
+
+def _average(line: MeshLine, parts: tuple[str, ...]) -> float | None:
+    """Of the time of a line's requests, what these parts of it took in ns."""
+    held = [it.average_ns for it in line.latency if it.part in parts and it.average_ns is not None]
+    return sum(held) if held else None

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from hopscope.client.answers import Comparison, Instance, Process, Rule, Service, Task, Topology
+from hopscope.client.answers import Comparison, Completeness, Instance, Process, Rule, Service, Task, Topology
 from hopscope.client.asking import Server
 from hopscope.client.failure import HopscopeError
 from hopscope.client.frames import Rows
@@ -124,6 +124,10 @@ class Client:
             step=("Step!", _STEPS[step]), metrics=("[String!]", metrics),
         )  # fmt: skip
         return found
+
+    def completeness(self, window: Span = 300) -> Rows[Completeness]:
+        """How much of a window each host saw."""
+        return Rows(self._ask("completeness", Completeness, many=True, window=("WindowInput!", _window(window))))
 
     def compare(self, instance: str, a: Span, b: Span) -> Comparison:
         """What changed on an instance's lines from window A to window B, the surest first."""

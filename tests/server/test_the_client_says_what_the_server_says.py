@@ -13,6 +13,7 @@ import pytest
 
 from hopscope import Client, HopscopeError
 from hopscope.agent.reporters.hopscope import Reporter
+from hopscope.cli.figures import duration
 from hopscope.edges import model
 from hopscope.settings import AgentSettings
 
@@ -115,7 +116,10 @@ def test_the_mesh_and_the_pods_of_a_service(server: Server) -> None:
     whole = next(part for part in pods.lines[0].latency if part.part == "whole")
     assert sum(count for *_, count in whole.histogram) == 20
     assert {held.name for held in mesh.complete} >= {"seconds.asked", "seconds.received"}
-    assert "page.default → cart.default" in hopscope(server, "mesh", "--window", "1m")
+    heading, row, *_ = hopscope(server, "mesh", "--window", "1m").splitlines()
+    assert heading.split()[-4:] == ["CALLER", "PROXIES", "NETWORK", "APP"]
+    averages = [part.average_ns for part in mesh.lines[0].latency if part.part in ("network", "app")]
+    assert row.startswith("page.default → cart.default") and row.split()[-2:] == [duration(it) for it in averages]
     assert "page-1 → cart-1" in hopscope(server, "mesh", "--window", "1m", "--service", "cart.default")
     assert "no service nix" in hopscope(server, "mesh", "--service", "nix", fails=True)
 
@@ -143,6 +147,8 @@ def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     begin = datetime.fromtimestamp(start, UTC)
     with Client(base(server)) as client:
         seen = client.edges("pod-1", (begin, begin + timedelta(seconds=1)))
+        (host,) = [it for it in client.completeness((begin, begin + timedelta(seconds=9))) if it.host == "host-a"]
+        assert (host.seconds_asked, host.seconds_recorded, host.gaps) == (9, SECONDS, ())
         assert {it.id: it for it in seen.edges} == {it.id: measured(it, sent[0]) for it in sent[0].edges}
         refused = {name: probe for name, probe in sent[0].probes.items() if probe.rung is None}
         assert refused and {name: probe.why_not for name, probe in seen.profile().probes.items()} == {

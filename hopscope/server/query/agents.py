@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -11,20 +13,27 @@ from hopscope.server.access.identity import Caller
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader
-from hopscope.server.query.windows import Span, text
+from hopscope.server.query.windows import Cut, Span, asked, best, text
 from hopscope.server.spool import Spool
 
 _VERSION = version("hopscope")
 
 
 class Agents:
-    """Query.agents, metrics, server."""
+    """Query.agents, completeness, metrics, server."""
 
     def __init__(self, reader: Reader, spool: Spool, ingest: Ingest) -> None:
         self._reader = reader
         self._spool = spool
         self._ingest = ingest
-        self.fields: Fields = {"Query": {"agents": self.agents, "metrics": self.metrics, "server": self.server}}
+        self.fields: Fields = {
+            "Query": {
+                "agents": self.agents,
+                "completeness": self.completeness,
+                "metrics": self.metrics,
+                "server": self.server,
+            }
+        }
 
     def agents(self, _: Caller) -> list[dict[str, Any]]:
         """See `Query.agents` in the schema."""
@@ -56,6 +65,11 @@ class Agents:
                 }
             )
         return made
+
+    def completeness(self, _: Caller, window: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """See `Query.completeness` in the schema."""
+        now = time.time()
+        return self._reader.completeness(Cut.one(*best(asked(window, now), now, self._reader.retention)))
 
     def metrics(self, _: Caller) -> list[dict[str, Any]]:
         """See `Query.metrics` in the schema."""
