@@ -238,6 +238,9 @@ def test_a_malformed_stream_harms_no_other(server: Server) -> None:
             stream.write(bad)
             code, why = stream.status()
             assert code is grpc.StatusCode.INVALID_ARGUMENT and "not an access log" in why
+        large = Envoy(to, CART)
+        large.write(bytes(100_000_000))
+        assert large.status()[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
         well.log(outbound(r, PAGE, CART) for r in good(4))
         found = ask(server, 7, latest())
         assert not well.ended.is_set()

@@ -21,9 +21,12 @@ from hopscope.agent.reporters.hopscope import METHOD, Reporter
 from hopscope.server.access import tokens
 from hopscope.settings import AgentSettings
 
+from .access_logs import PATH as LOGS
+from .access_logs import Pod, message
 from .conftest import Server, settle
 from .profiles import profile
 
+POD = Pod("page-1", "page", "10.0.0.1")
 ME = "{ me { name role } }"
 Make = Callable[..., Server]
 
@@ -138,6 +141,15 @@ def test_agents_only_report_and_nobody_else_does(server: Server) -> None:
     assert report(server.grpc, (key, agent)) is grpc.StatusCode.UNAUTHENTICATED
     assert report(server.grpc, (key, f"Bearer {admin}")) is grpc.StatusCode.PERMISSION_DENIED
     assert report(server.grpc, (key, f"Bearer {agent}")) is None
+    # Proxies show their tokens at the same door.
+    with grpc.insecure_channel(server.grpc) as to:
+        for secret, code in (
+            ("hop_guessed", grpc.StatusCode.UNAUTHENTICATED),
+            (admin, grpc.StatusCode.PERMISSION_DENIED),
+            (agent, grpc.StatusCode.OK),
+        ):
+            call = to.stream_unary(LOGS).future(iter([message([], POD)]), metadata=((key, f"Bearer {secret}"),))
+            assert call.code() is code
     # Its mode decides who may connect to the Unix socket: nobody but the server's user and root.
     assert report(f"unix:{server.socket}") is None
     assert server.stop() == 0

@@ -136,6 +136,17 @@ def test_a_task_outlives_the_server_that_took_it(nodes: list[Node], make_server:
     assert not ask_tasks(one, host).tasks
 
 
+def test_a_node_that_is_away_is_said(nodes: list[Node], make_server: Callable[..., Server]) -> None:
+    server = make_server("--store", url(nodes)).start()
+    host = pod(server)
+    nodes[1].kill()
+    (error,) = server.post("{ services { name } }", {})["errors"]
+    assert "another node of the cluster does not answer: Connection refused (127.0.0.1:" in error["message"]
+    assert len(error["message"]) < 120 and "version" not in error["message"]
+    nodes[1].start()
+    assert server.ask('{ instance(id: "reviews-v1") { host } }') == {"instance": {"host": host.name}}
+
+
 def test_a_cluster_that_is_not_there_is_said(nodes: list[Node], make_server: Callable[..., Server]) -> None:
     both = url(nodes)
     for store, why in (

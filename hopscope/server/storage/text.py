@@ -21,6 +21,10 @@ QUESTION: Mapping[str, int] = {
 }
 
 
+# With it a node begins a page of what each try ended with.
+_AWAY = "All connection tries failed"
+
+
 def parameter(value: Any) -> Any:
     """A parameter's value with the escapes that the engine takes out of it."""
     if isinstance(value, str):
@@ -54,4 +58,8 @@ def rows(answer: bytes | str) -> Sequence[Mapping[str, Any]]:
 
 def line(error: object) -> str:
     """What an engine says is wrong, in one line."""
-    return " ".join(str(error).split())[:500]
+    said = " ".join(str(error).split())
+    if _AWAY in said:
+        why = re.search(r"NetException: (.*?)(?:, local|\)?\. \(|$)", said)
+        return "another node of the cluster does not answer" + (f": {why[1]})" if why else "")
+    return said[:500]
