@@ -49,7 +49,7 @@ def main() -> int:
             accepted[series] = findings.whole[series]
             accepted = {known: accepted[known] for known in SUITES if known in accepted}
             record.RECORD.write_text(record.text(accepted))
-            PAGE.write_text(table.page(accepted))
+            PAGE.write_text(table.page(record.recorded()))  # as the file has it, rounded
     if findings.figures:
         print(table.markdown(instructions.rows(findings.figures)))
     for series, figures in findings.figures.items():

@@ -25,7 +25,7 @@ and round-trip times are counted, by QEMU's clock (`-icount`): the same on every
 
 WAYS = """## Ways of moving bytes
 
-{tried} ways were tried on each rung: {names}.
+{tried} ways were tried on each rung{fewer}: {names}.
 Bytes, calls and times were equal to the workload's own count on each rung of each kernel, but for these:
 
 {table}
@@ -116,9 +116,13 @@ def _inexact(findings: Mapping[str, Finding]) -> tuple[list[list[str]], list[str
 
 def _ways(findings: Mapping[str, Finding]) -> str:
     names = dict.fromkeys(way.name for finding in findings.values() for way in finding.ways)
+    tried = {series: len({way.name for way in finding.ways}) for series, finding in findings.items()}
+    less = [f"of {series} {number} of them" for series, number in tried.items() if number < len(names)]
+    fewer = f" ({', '.join(less)})" if less else ""
     table, reasons = _inexact(findings)
     numbered = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
-    return WAYS.format(tried=len(names), names=", ".join(names), table=markdown(table), reasons=numbered)
+    listed = ", ".join(names)
+    return WAYS.format(tried=len(names), fewer=fewer, names=listed, table=markdown(table), reasons=numbered)
 
 
 def page(findings: Mapping[str, Finding]) -> str:
