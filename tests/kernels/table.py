@@ -117,7 +117,7 @@ def _inexact(findings: Mapping[str, Finding]) -> tuple[list[list[str]], list[str
 def _ways(findings: Mapping[str, Finding]) -> str:
     names = dict.fromkeys(way.name for finding in findings.values() for way in finding.ways)
     tried = {series: len({way.name for way in finding.ways}) for series, finding in findings.items()}
-    less = [f"of {series} {number} of them" for series, number in tried.items() if number < len(names)]
+    less = [f"on {series} {number} of them" for series, number in tried.items() if number < len(names)]
     fewer = f" ({', '.join(less)})" if less else ""
     table, reasons = _inexact(findings)
     numbered = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
