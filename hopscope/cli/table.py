@@ -19,7 +19,9 @@ STYLES = {"failing": "bold red", "slow": "yellow"}
 def show(profile: Profile, console: Console) -> None:
     """Prints a profile."""
     width = console.width
-    console.print(Text(f"{profile.host}  {profile.window.start[:19]}Z  {profile.window.seconds:.3g} s"), soft_wrap=True)
+    seconds = profile.window.seconds
+    length = f"{seconds:.3g}" if seconds < 999.5 else f"{seconds:.0f}"
+    console.print(Text(f"{profile.host}  {profile.window.start[:19]}Z  {length} s"), soft_wrap=True)
     found = lines.lines(profile.edges, profile.window.seconds)
     if found:
         for text in edges(found, width):

@@ -17,7 +17,7 @@ import pytest
 
 from hopscope.demo import envoy, graph
 from hopscope.demo.bootstrap import ACCESS_LOG_SOCKET
-from hopscope.demo.graph import KnownLine
+from hopscope.demo.graph import KnownEdge, KnownLine
 from hopscope.demo.topology import Options, Pod
 from hopscope.demo.topology import mesh as mesh_of
 from tests.demo.oracle import Json, demo
@@ -176,31 +176,39 @@ def _time_adds_up(seen: Seen) -> None:
 
 TOPOLOGY = """
 query($instance: ID!, $window: WindowInput!) { topology(instance: $instance, window: $window) {
-  nodes { id name inside instance } edges { client server protocol security securitySource label } } }
+  nodes { id instance process { name } } edges { client server address label security securitySource } } }
 """
 
 
-def test_a_process_line_says_what_the_access_log_knows(paused: None) -> None:
+def test_every_line_of_every_pod_is_what_it_is(paused: None) -> None:
     seen = during(("send", "20"))
-    inside, gateway = "envoy", "istio-ingressgateway"
-    until = time.monotonic() + 40
-    # The agent's own report of the time comes when the machine lets it.
-    while (gateway, inside) not in (words := _words(seen.window)):
-        assert time.monotonic() < until, words
-        time.sleep(0.5)
-    assert words[gateway, inside] == ("HTTPS", "mtls", "access log")
-    assert words[inside, "details-v1"] == ("HTTPS", "mtls", "access log")
-    assert words[inside, "productpage"] == ("HTTP", "none", "wire")
+    made = mesh_of(Options())
+    edges = list(graph.edges(made))
+    for pod in made.pods:
+        found = ask(TOPOLOGY, instance=pod.name, window=seen.window)["topology"]
+        names = {node["id"]: (node["instance"], (node["process"] or {}).get("name")) for node in found["nodes"]}
+        shown = [
+            (names[line["client"]], names[line["server"]], line["address"], line["label"], line["security"],
+             line["securitySource"])
+            for line in found["edges"]
+        ]  # fmt: skip
+        wanted = [(*_ends(edge), edge.dialed, *_words(edge)) for edge in edges if pod.name in _pods(edge)]
+        assert sorted(shown) == sorted(wanted), pod.name
 
 
-def _words(window: dict[str, str]) -> dict[Any, tuple[str, str, str]]:
-    """Label, security and its source of each line of productpage, by its ends: processes, outside pods."""
-    found = ask(TOPOLOGY, instance="productpage.default/productpage-v1", window=window)["topology"]
-    names = {node["id"]: node["name"] if node["inside"] else node["instance"] for node in found["nodes"]}
-    return {
-        (names[edge["client"]], names[edge["server"]]): (edge["label"], edge["security"], edge["securitySource"])
-        for edge in found["edges"]
-    }
+def _pods(edge: KnownEdge) -> tuple[str, str]:
+    return edge.client.pod, edge.server.pod
+
+
+def _ends(edge: KnownEdge) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (edge.client.pod, edge.client.process), (edge.server.pod, edge.server.process)
+
+
+def _words(edge: KnownEdge) -> tuple[str, str, str]:
+    """What a line says: of one that TLS hides the log knows more, of one that is no HTTP nobody knows more than TCP."""
+    if edge.security == "tls":
+        return "HTTPS", "mtls", "access log"
+    return ("HTTP", "none", "wire") if edge.protocol == "http" else ("TCP", "unknown", "")
 
 
 def faulty(fault: str, pages: int) -> Seen:

@@ -12,6 +12,10 @@ import pytest
 from graphql import build_client_schema, get_introspection_query
 
 from hopscope.agent.reporters.blocks import Blocks
+from hopscope.server.access.identity import Caller
+from hopscope.server.query import limits
+from hopscope.server.query.execution import Execution
+from hopscope.server.query.projection import Fields
 
 from .conftest import Server, servers
 from .profiles import HOST, profile
@@ -90,6 +94,37 @@ def test_one_refused_question_leaves_a_line_and_no_data(server: Server) -> None:
     (error,) = answer["errors"]
     assert code == 200 and answer["data"] is None and error["path"] == ["edges"]
     assert error["message"] == "a window is either `from` and `to`, or `last`"
+
+
+class Slow:
+    """A concern whose every answer takes a while."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.fields: Fields = {
+            "Query": {"agents": self.agents, "processes": lambda _, instance: [{}] * 50},
+            "Process": {"listeners": lambda _: self.agents(None)},
+        }
+
+    def agents(self, _: object) -> list[dict[str, str]]:
+        self.asked += 1
+        time.sleep(0.1)
+        return []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ a: agents { host } b: agents { host } c: agents { host } d: agents { host } e: agents { host } }",
+        '{ processes(instance: "x") { listeners { address } } }',
+    ],
+)
+def test_what_nobody_waits_for_any_more_stops(monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    monkeypatch.setattr(limits, "SECONDS", 0.25)
+    slow = Slow()
+    answer = json.loads(Execution([slow]).answer({"query": query}, Caller("ann", "read")).body)
+    assert {error["message"] for error in answer["errors"]} == {"no answer within 0.25 seconds; a shorter window"}
+    assert slow.asked <= 3
 
 
 def test_only_json_is_read(server: Server) -> None:

@@ -19,10 +19,11 @@ from hopscope.server.query import page
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.execution import Execution
 from hopscope.server.query.exposition import Exposition
+from hopscope.server.query.limits import SECONDS
 from hopscope.server.storage.store import StoreError
 
-AT_ONCE, SECONDS, BODY = 4, 20.0, 65536
-"""Requests answered at the same time, how long each may take, bytes of a request."""
+AT_ONCE, BODY = 4, 65536
+"""Requests answered at the same time, bytes of a request."""
 _JSON = "application/json"
 
 

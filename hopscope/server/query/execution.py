@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from graphql import (
 )
 
 from hopscope.server.access.identity import Caller
+from hopscope.server.query import limits
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.limits import TOKENS, Bounded
 from hopscope.server.query.projection import Asked, Field, key_of
@@ -84,7 +86,7 @@ class Execution:
         except _Invalid as error:
             return Answer(False, orjson.dumps({"errors": [one.formatted for one in error.errors]}))
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-        asked = Asked(self.schema, self._fields, fragments, variables)
+        asked = Asked(self.schema, self._fields, fragments, variables, _until(time.monotonic() + limits.SECONDS))
         with one_answer():
             return Answer(True, orjson.dumps(_Operation(operation, given, asked, caller).executed()))
 
@@ -130,6 +132,7 @@ class _Operation:
             raise GraphQLError(f"{self.caller.name} may only read; this needs an admin", nodes)
         arguments = self.asked.arguments(kind, nodes[0])
         shape = self.asked.shape(kind.fields[name].type, nodes)
+        self.asked.go_on()
         found = _said(nodes, lambda: self.asked.fields[kind.name][name](self.caller, **arguments))
         return found if shape is None or found is None else _said(nodes, lambda: shape(found))
 
@@ -151,6 +154,16 @@ class _Operation:
 class _Invalid(Exception):
     def __init__(self, errors: list[GraphQLError]) -> None:
         self.errors = errors
+
+
+def _until(end: float) -> Callable[[], None]:
+    """What raises once the time of a request is over: its thread is not needed any more."""
+
+    def go_on() -> None:
+        if time.monotonic() > end:
+            raise GraphQLError(f"no answer within {limits.SECONDS:g} seconds; a shorter window")
+
+    return go_on
 
 
 def _said(nodes: list[FieldNode], work: Callable[[], Any]) -> Any:

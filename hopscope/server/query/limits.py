@@ -13,6 +13,8 @@ from graphql import (
     ValidationRule,
 )
 
+SECONDS = 20.0
+"""What a request may take."""
 DEPTH, FIELDS, ROOTS, TOKENS = 15, 500, 10, 4000
 """Levels of nesting; fields and fields of the root with each fragment spread out; words of the text."""
 

@@ -45,12 +45,13 @@ class Absent(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid operation's surroundings."""
+    """A valid operation's surroundings. `go_on` raises when nobody waits for the answer any more."""
 
     schema: GraphQLSchema
     fields: Fields
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Any
+    go_on: Callable[[], None]
 
     def collect(self, selections: Iterable[SelectionSetNode]) -> dict[str, list[FieldNode]]:
         """The fields of some selections by the name that the answer gives them."""
@@ -122,7 +123,12 @@ class Asked:
         if field is None:
             return None
         arguments = self.arguments(kind, node)
-        return lambda value: field(value, **arguments)
+
+        def computed(value: Mapping[str, Any]) -> Any:
+            self.go_on()
+            return field(value, **arguments)
+
+        return computed
 
 
 def _each(shape: _Shape | None) -> _Shape | None:
