@@ -70,6 +70,8 @@ def _hints(end: str, server: bool) -> None:
         click.echo(f"  page     http://localhost:{ServerSettings().http.rpartition(':')[2]}")
     click.echo(f"  look     hopscope top --config {discovery.SETTINGS}")
     click.echo(f"           hopscope profile --config {discovery.SETTINGS} --name productpage")
+    if server:
+        click.echo("           hopscope topology productpage-v1 · hopscope mesh")
     click.echo("  try      hopscope demo fault on loss · fault list · fault off")
     click.echo("           hopscope demo pause · send 100 · resume · status")
     click.echo(f"  {end}")
