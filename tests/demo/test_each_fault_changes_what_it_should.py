@@ -18,11 +18,11 @@ from hopscope.demo.topology import mesh as mesh_of
 from hopscope.settings import AgentSettings, read
 from tests.demo.oracle import Json, Key, demo, in_mesh
 
-# Windows of seconds on real losses and delays: on a machine that does other things, too, they are not exact.
-pytestmark = pytest.mark.heavy
 SECONDS = 3.0
-# A tail loss probe on a busy machine is a retransmission that no fault caused.
+# A tail loss probe on a busy machine is a retransmission that no fault caused, and so is a late page. What a fault
+# does, or what is counted on the wrong edge, is there in each window.
 PROBES = 3
+LOOKS = 3
 _MESH = mesh_of(Options())
 assert _MESH.traffic.app is not None
 TRAFFIC = _MESH.traffic.app
@@ -237,11 +237,17 @@ def test_a_fault_changes_what_it_should_and_nothing_else(window: Window, name: s
     assert find(name).changes in said
     try:
         time.sleep(0.3)
-        seen = look(window)
+        for last in (*[False] * (LOOKS - 1), True):
+            seen = look(window)
+            try:
+                changes(seen)
+                assert troubles(seen, where) == []
+                break
+            except AssertionError:
+                if last:
+                    raise
     finally:
         demo("fault", "off", name)
-    changes(seen)
-    assert troubles(seen, where) == []
     _recovers(window)
 
 
