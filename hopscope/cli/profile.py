@@ -85,7 +85,7 @@ def command(
     if run and (duration is not None or chosen["pid"]):
         raise click.UsageError("a command lasts until its exit and is selected itself: no --duration or --pid with it")
     if run and shutil.which(run[0]) is None:
-        raise click.UsageError(f"there is no command {run[0]!r}; give its path after --")
+        raise client.HopscopeError(f"there is no command {run[0]!r}; give its path after --", 127)
     if parquet is not None:
         output.need_parquet()
     if html is not None:

@@ -61,6 +61,7 @@ def test_the_exit_code_is_the_commands() -> None:
     ended = hopscope("profile", "--", "sh", "-c", "exit 7")
     assert (ended.returncode, ended.stderr) == (7, "hopscope: sh ended with exit code 7\n")
     assert hopscope("profile", "--", "sh", "-c", "kill -9 $$").returncode == 137
+    assert hopscope("profile", "--", "no-such-command").returncode == 127
 
 
 def test_table_csv_and_parquet_say_the_same_as_json(tmp_path: Path) -> None:
