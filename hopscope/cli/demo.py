@@ -95,6 +95,7 @@ def down() -> None:
     """End the running demo; the machine is as before."""
     from hopscope.demo import DemoError, folder
 
+    _need_root("down")
     if not folder.end():
         raise DemoError("no demo is running; hopscope demo clean removes what an earlier one left")
     click.echo("the demo is down")
@@ -103,12 +104,9 @@ def down() -> None:
 @command.command()
 def clean() -> None:
     """Remove whatever any earlier demo left: processes, cgroups, files."""
-    import os
+    from hopscope.demo import folder
 
-    from hopscope.demo import DemoError, folder
-
-    if os.geteuid() != 0:
-        raise DemoError("clean needs root; sudo hopscope demo clean")
+    _need_root("clean")
     folder.clean()
     click.echo("nothing of a demo is left")
 
@@ -138,6 +136,7 @@ def status(as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(1))
 def send(number: int) -> None:
     """Send so many pages through the ingress; returns when all are answered."""
+    _need_root("send")
     answers = _traffic("send", number=number)
     click.echo(", ".join(f"{what}: {count}" for what, count in sorted(answers.items())))
 
@@ -145,6 +144,7 @@ def send(number: int) -> None:
 @command.command()
 def pause() -> None:
     """Stop the steady traffic; returns when nothing is under way."""
+    _need_root("pause")
     _traffic("pause")
 
 
@@ -152,7 +152,17 @@ def pause() -> None:
 @click.option("--rate", type=click.FloatRange(0.1, 100_000), help="A new rate, pages a second.")
 def resume(rate: float | None) -> None:
     """Go on with the steady traffic."""
+    _need_root("resume")
     _traffic("resume", rate=rate)
+
+
+def _need_root(what: str) -> None:
+    import os
+
+    from hopscope.demo import DemoError
+
+    if os.geteuid() != 0:
+        raise DemoError(f"{what} needs root; sudo hopscope demo {what}")
 
 
 def _mesh() -> tuple[dict[str, Any], Mesh]:
@@ -176,6 +186,7 @@ def graph(as_json: bool) -> None:
     """Show the known graph: every edge there must be, and what its two sides counted."""
     from hopscope.demo import graph as known_graph
 
+    _need_root("graph")
     state, mesh = _mesh()
     found = known_graph.known(mesh, state["pids"])
     if as_json:
@@ -219,6 +230,7 @@ def on(name: str, pod: str | None, value: float | None) -> None:
     """Switch a fault on."""
     from hopscope.demo import supervisor
 
+    _need_root("fault on")
     click.echo(supervisor.ask("on", name=name, pod=pod, value=value))
 
 
@@ -228,4 +240,5 @@ def off(name: str | None) -> None:
     """Switch a fault off; without a name, all of them."""
     from hopscope.demo import supervisor
 
+    _need_root("fault off")
     click.echo(supervisor.ask("off", name=name))

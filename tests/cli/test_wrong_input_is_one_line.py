@@ -91,6 +91,14 @@ def test_a_user_hears_that_it_needs_root(command: tuple[str, ...], tmp_path: Pat
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("what", ["down", "clean", "send 3", "pause", "resume", "graph", "fault on loss", "fault off"])
+def test_a_demo_is_roots(what: str) -> None:
+    said = one_line(hopscope("demo", *what.split(), before=NOBODY))
+    words = what.removesuffix(" 3").removesuffix(" loss")
+    assert said == f"hopscope: {words} needs root; sudo hopscope demo {words}"
+
+
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
     ("hide", "says"),
     [
