@@ -66,6 +66,11 @@ def test_aliases_fragments_and_conditions(server: Server) -> None:
 def test_the_schema_can_be_asked_for(server: Server) -> None:
     schema = build_client_schema(server.ask(get_introspection_query()))
     assert schema.query_type is not None and "edges" in schema.query_type.fields
+    assert schema.mutation_type is not None
+    roots = schema.query_type, schema.mutation_type
+    said = {name: kind for name, kind in schema.type_map.items() if not name.startswith("__") and kind not in roots}
+    said |= {f"{root.name}.{name}": field for root in roots for name, field in root.fields.items()}
+    assert not [name for name, it in said.items() if not it.description]
 
 
 @pytest.mark.parametrize(
