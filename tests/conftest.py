@@ -1,8 +1,12 @@
 """What every test may rely on."""
 
 import os
+import signal
 
 import pytest
+
+# A shell that starts the tests in the background has SIGINT ignored, and what they start would not hear it either.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need_root() -> None:
