@@ -181,6 +181,10 @@ class Ledger:
             if partner.side >= 0 and partner.side // 2 != line.number:
                 # Another group than before answers at this address, which shows only now.
                 self._move(partner, line)
+        elif (before := self.line_of(connection)) is not None and before.client is not None:
+            # Its initiator was known and is gone: it closed before this end was accepted, or given to another process.
+            line = self._line((before.client.id, before.dialed), before.client_address, before.dialed, owner)
+            line.client = before.client
         else:
             peer = self.peers.name(owner.id, SERVER_SIDE, connection.remote, None)
             if not connection.redirected_from:

@@ -133,3 +133,24 @@ def test_the_initiator_ends_in_the_tick_after_the_other_end(recording: tuple[Rec
     assert edge.client.process is not None
     assert (edge.connections.opened, edge.connections.closed) == (1, 1)
     assert value(edge.server_side, "read").bytes == value(edge.client_side, "write").bytes == 23
+
+
+def test_the_initiator_is_forgotten_when_the_other_end_is_accepted(recording: tuple[Recorder, Mark]) -> None:
+    recorder, start = recording
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        recorder.tick()
+        client.sendall(b"x" * 23)
+        client.close()
+        time.sleep(0.3)  # until the server's kernel has acknowledged the end, the initiator's socket stays
+        picture(recorder, start)
+        server, _ = listener.accept()
+        assert len(server.recv(23)) == 23
+        recorder.tick()
+        server.close()
+        found = picture(recorder, start)
+    edge = edge_to(found, port)
+    assert edge.client.process is not None
+    assert (edge.connections.opened, edge.connections.closed) == (1, 1)
+    assert value(edge.server_side, "read").bytes == value(edge.client_side, "write").bytes == 23
