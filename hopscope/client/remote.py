@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from hopscope.client.series import EdgeSeries
 LOCAL = "http://127.0.0.1:8080"
 Step = Literal["1s", "1m", "1h"]
 Span = float | tuple[datetime, datetime]
-"""A window: so many seconds up to now, or from one moment to another."""
+"""A window: so many seconds up to now, or from one moment to another; without a zone they are local time."""
 _MESH_SERVICES = "query($window: WindowInput!) { mesh(window: $window) { services { id name } } }"
 _STEPS = {"1s": "SECOND", "1m": "MINUTE", "1h": "HOUR"}
 
@@ -119,6 +119,8 @@ class Client:
         self, edge: str, window: Span = 300, step: Step = "1s", metrics: Sequence[str] | None = None
     ) -> EdgeSeries:
         """All metrics of an edge, or those named, over time."""
+        if step not in _STEPS:
+            raise HopscopeError(f"{step!r} is no step; one of {', '.join(_STEPS)}", 2)
         found: EdgeSeries = self._ask(
             "edgeSeries", EdgeSeries, edge=("ID!", edge), window=("WindowInput!", _window(window)),
             step=("Step!", _STEPS[step]), metrics=("[String!]", metrics),
@@ -174,7 +176,7 @@ class Client:
 def _window(window: Span) -> Mapping[str, Any]:
     if isinstance(window, tuple):
         start, end = window
-        return {"from": start.isoformat(), "to": end.isoformat()}
+        return {"from": start.astimezone(UTC).isoformat(), "to": end.astimezone(UTC).isoformat()}
     return {"last": round(window)}
 
 

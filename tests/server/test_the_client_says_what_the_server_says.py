@@ -14,6 +14,7 @@ import pytest
 from hopscope import Client, HopscopeError
 from hopscope.agent.reporters.hopscope import Reporter
 from hopscope.cli.figures import duration
+from hopscope.client.answers import Rule
 from hopscope.edges import model
 from hopscope.settings import AgentSettings
 
@@ -198,6 +199,18 @@ def test_what_cannot_be_is_said(told: tuple[Server, int]) -> None:
     assert "no duration" in hopscope(server, "edges", "--window", "soon", fails=True)
     assert "earlier --from" in hopscope(server, "edges", "--to", "2026-01-01T00:00:00Z", fails=True)
     assert "nix" in hopscope(server, "task", "create", "nix", fails=True)
+    with Client(base(server)) as client:
+        for ask, why in (
+            (lambda: client.series("12", step="5m"), "no step; one of 1s, 1m, 1h"),  # type: ignore[arg-type]
+            (lambda: client.series("12", metrics=["nix"]), "no metric"),
+            (lambda: client.topology("reviews-v1-abc", 0), "0 seconds"),
+            (lambda: client.topology("nix"), "no instance"),
+            (lambda: client.create_task("reviews-v1-abc", rules=[Rule("((")]), "regular expression|silent"),
+        ):
+            with pytest.raises(HopscopeError, match=why):
+                ask()
+        local = datetime.fromtimestamp(told[1])
+        assert client.topology("reviews-v1-abc", (local, local + timedelta(seconds=1))).edges
     with pytest.raises(HopscopeError, match="is `hopscope server` running there"):
         Client("http://127.0.0.1:9").services()
     with pytest.raises(HopscopeError, match="no address"):
