@@ -249,7 +249,7 @@ def test_a_fault_changes_what_it_should_and_nothing_else(window: Window, name: s
             seen = look(window)
             try:
                 changes(seen)
-                assert troubles(seen, where) == []
+                assert not (elsewhere := troubles(seen, where)), elsewhere
                 break
             except AssertionError:
                 if last:
