@@ -56,6 +56,8 @@ def test_the_topology_has_the_known_processes_and_lines(page: Page, site: Site) 
 
 def test_search_finds_pods_processes_and_addresses(page: Page, site: Site) -> None:
     page.goto(site.address)
+    # Keys are heard from the first answer on.
+    expect(page.get_by_role("region", name="Needs a look").get_by_role("link").first).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("buy")
     found = page.get_by_role("region", name="Found")
