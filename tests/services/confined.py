@@ -50,7 +50,22 @@ def confine(libc: ctypes.CDLL, writable: list[str]) -> None:
         mount(libc, folder, folder, "", MS_BIND | (MS_REC if folder == "/sys" else 0))
     for folder in ("/", "/proc/sys", "/sys"):
         mount(libc, "", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY)
-    mount(libc, "tmpfs", "/home", "tmpfs", 0)
+    reachable(libc, Path(__file__).parents[2])
+
+
+def reachable(libc: ctypes.CDLL, checkout: Path) -> None:
+    """Takes the homes away, but for this checkout and its Python where they lie in one that others may not enter."""
+    kept = {folder: os.open(folder, os.O_PATH) for folder in (checkout, Path(sys.base_prefix))}
+    parents = {parent for folder in kept for parent in folder.parents}
+    closed = {parent for parent in parents if not parent.stat().st_mode & 0o001} | {Path("/home")}
+    for cover in sorted(closed, key=lambda folder: len(folder.parts)):
+        if not any(above in closed for above in cover.parents):
+            mount(libc, "tmpfs", str(cover), "tmpfs", 0)
+            cover.chmod(0o755)
+    for folder, held in kept.items():
+        if closed & set(folder.parents):
+            folder.mkdir(parents=True, exist_ok=True)
+            mount(libc, f"/proc/self/fd/{held}", str(folder), "", MS_BIND | MS_REC)
 
 
 def filtered(names: set[str]) -> None:
