@@ -70,7 +70,7 @@ class Tasks:
         """A new task that begins now. Raises ValueError when it cannot be."""
         checked_seconds(seconds)
         made = checked_rules(rules)
-        now = _now_ms()
+        now = now_ms()
         running = next((task for task in self.of(name).values() if task.runs(now)), None)
         if running is not None:
             raise ValueError(_busy(running))
@@ -87,7 +87,7 @@ class Tasks:
         """Prolongs a task that runs. Raises ValueError."""
         checked_seconds(seconds)
         found = self.get(task)
-        now = _now_ms()
+        now = now_ms()
         _need_running(found, now)
         ends = found.ends + 1000 * seconds
         if ends > now + 1000 * MOST_SECONDS or ends > found.created + _LONGEST_MS:
@@ -97,17 +97,17 @@ class Tasks:
     def stop(self, who: str, task: int) -> Task:
         """Ends a task that runs. Raises ValueError."""
         found = self.get(task)
-        now = _now_ms()
+        now = now_ms()
         _need_running(found, now)
         return self._happened(found, who, now, "stopped", body())
 
     def kept(self, task: Task, until: int) -> None:
         """Its seconds up to a moment (Unix ms) are kept longer."""
-        self._write([Event(_now_ms(), task.id, "kept", 0, "", task.name, body(until=until))])
+        self._write([Event(now_ms(), task.id, "kept", 0, "", task.name, body(until=until))])
 
     def running(self) -> dict[int, Task]:
         """The tasks that run now, as an agent is told: at most FRESH_MS old."""
-        now = _now_ms()
+        now = now_ms()
         with self._guard:
             if now - self._read_ms >= FRESH_MS:
                 self._refresh(now)
@@ -116,7 +116,7 @@ class Tasks:
     def reply(self, request: wire.TasksRequest) -> wire.TasksReply:
         """What an agent is to trace now; writes down what it says of its tasks, if that is new."""
         running = self.running()
-        now = _now_ms()
+        now = now_ms()
         news = [event for report in request.reports if (event := _news(report, request.host, self._tasks, now))]
         if news:
             self._write(news)
@@ -173,7 +173,8 @@ class Tasks:
             self._read_ms = 0
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Unix time in ms, as events are stamped."""
     return time.time_ns() // 1_000_000
 
 

@@ -69,8 +69,14 @@ def _decoded(text: str) -> str | None:
         return None
 
 
-def name_of(row: Row, host: str) -> Name:
+def host_name(host: int, hosts: Mapping[int, str]) -> str:
+    """What a host is called, of those whose names are known; else its id."""
+    return hosts.get(host, f"{host:016x}")
+
+
+def name_of(row: Row, hosts: Mapping[int, str]) -> Name:
     """Whose a process is. One without service is its host's, and one without instance in the host's own."""
+    host = host_name(row["host"], hosts)
     return Name(row["service"] or host, row["instance"] or host)
 
 
@@ -119,7 +125,7 @@ def instances(rows: Iterable[Row], hosts: Mapping[int, str]) -> dict[Name, Insta
     """All instances of summaries (see `Instance.add`, with service and instance) and the names of hosts."""
     found: dict[Name, Instance] = {}
     for row in rows:
-        name = name_of(row, hosts.get(row["host"], f"{row['host']:016x}"))
+        name = name_of(row, hosts)
         found.setdefault(name, Instance(name)).add(row)
     return found
 

@@ -57,7 +57,7 @@ class Alive:
             "SELECT host, service, instance, toUnixTimestamp(max(last)) AS last FROM process GROUP BY host, service,"
             " instance"
         ):
-            found.setdefault(name_of(row, named.get(row["host"], f"{row['host']:016x}")), {})[row["host"]] = row["last"]
+            found.setdefault(name_of(row, named), {})[row["host"]] = row["last"]
         return found
 
     def _heard(self) -> dict[int, tuple[int, int]]:

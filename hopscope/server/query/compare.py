@@ -15,7 +15,7 @@ from hopscope.server.query.alive import Alive
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import neighbours
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, window_of
+from hopscope.server.query.reader import Reader, fullest, window_of
 from hopscope.server.query.windows import Cut, Span, asked, few_rows
 
 MOST, PARTS = 1000, 10
@@ -102,7 +102,7 @@ class Compare:
             self._lines.summed(cut, ids),
             self._lines.parts(fine, size, count, ids),
             max((row["seconds_recorded"] for row in completeness), default=0.0),
-            self._reader.recorded(fine, size, count, hosts),
+            tuple(fullest(self._reader.recorded(fine, size, hosts), count)),
             completeness,
         )
 

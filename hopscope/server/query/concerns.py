@@ -45,7 +45,7 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, limit: 
         Looks(reader, lines),
         Compare(reader, lines),
         Stored(reader.store, limit),
-        Timeline(reader, entities),
+        Timeline(reader),
         Mesh(reader),
         Me(),
     ]

@@ -16,7 +16,7 @@ from hopscope.server.query.edges import host_of
 from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.neighbours import named
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import MERGED, Reader, Row, number_of, window_of
+from hopscope.server.query.reader import MERGED, Reader, Row, number_of, part_of, window_of
 from hopscope.server.query.windows import Cut, Span, asked, kept, text
 from hopscope.server.storage.tables.kept import BY_STEP, Step
 
@@ -48,7 +48,8 @@ class EdgeSeries:
         cut, size = self._cut(span, step, points, set(known.names.values()))
         halves = known.whole(line)
         hosts = [host_of(known.things[half], end) for half, end in zip(halves, ("client", "server"), strict=True)]
-        seen = self._seen(cut, size, set(hosts))
+        recorded = self._reader.recorded(cut, size, set(hosts))
+        seen = {host: Points(np.array(seconds)) for host, seconds in recorded.items()}
         rows = self._rows(cut, size, sorted(set(halves)))
         probes = self._reader.probes()
         sides = [
@@ -91,34 +92,19 @@ class EdgeSeries:
         """The rows of lines by line and side: one for each metric and label, with arrays over the points."""
         arrays = ", ".join(f"groupArray({name}) AS {name}s" for name in _ARRAYS)
         inner = (
-            f"SELECT {_point(cut, size)}, line, side, metric, label, {MERGED}"
-            f" FROM {cut.rows('metric', 'line IN {lines:Array(UInt64)}')} GROUP BY point, line, side, metric, label"
+            f"SELECT {part_of(cut, size)}, line, side, metric, label, {MERGED}"
+            f" FROM {cut.rows('metric', 'line IN {lines:Array(UInt64)}')} GROUP BY part, line, side, metric, label"
         )
         found: dict[tuple[int, int], list[Row]] = {}
         for row in self._reader.store.query(
-            f"SELECT line, side, metric, label, groupArray(point) AS points, {arrays} FROM ({inner})"
+            f"SELECT line, side, metric, label, groupArray(part) AS parts, {arrays} FROM ({inner})"
             " GROUP BY line, side, metric, label",
             lines=lines,
         ):
-            held = {"metric": row["metric"], "label": row["label"], "at": row["points"]}
+            held = {"metric": row["metric"], "label": row["label"], "at": row["parts"]}
             held |= {name: row[f"{name}s"] for name in _ARRAYS}
             found.setdefault((row["line"], row["side"]), []).append(held)
         return found
-
-    def _seen(self, cut: Cut, size: int, hosts: set[int]) -> dict[int, Points]:
-        """The seconds of each point that each host recorded."""
-        made = {host: np.zeros(cut.span.seconds // size) for host in hosts}
-        for row in self._reader.store.query(
-            f"SELECT {_point(cut, size)}, host, sum(seconds) AS recorded"
-            f" FROM {cut.rows('seen', 'host IN {hosts:Array(UInt64)}')} GROUP BY point, host",
-            hosts=sorted(hosts),
-        ):
-            made[row["host"]][row["point"]] = row["recorded"]
-        return {host: Points(seconds) for host, seconds in made.items()}
-
-
-def _point(cut: Cut, size: int) -> str:
-    return f"intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS point"
 
 
 def _side(

@@ -51,19 +51,14 @@ class Edges:
             name = self._alive.meant(instance)
             known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
             which, ids = "line IN {ids:Array(UInt64)}", known.mine
-        lines = self._reader.store.query(
-            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM {cut.rows('metric', which)} AS m"
-            " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
-            own=int(own), limit=limit, ids=ids,
-        )  # fmt: skip
+        shown, total = self._reader.busiest(cut, which, limit, own=int(own), ids=ids)
         completeness = self._reader.completeness(cut)
-        shown = [row["line"] for row in lines]
         whole = {line: known.whole(line) if known else (line, line) for line in shown}
         things = known.things if known else self._reader.entities("edge", shown)
         return {
             "window": window_of(cut.span),
             "step": cut.step,
-            "total": lines[0]["lines"] if lines else 0,
+            "total": total,
             "edges": self._described(whole, things, cut, completeness),
             "completeness": completeness,
         }
@@ -143,15 +138,19 @@ def end_of(thing: Row, name: str, processes: Mapping[int, Row]) -> dict[str, Any
     }
 
 
+def ends_of(things: list[Row], processes: Mapping[int, Row]) -> dict[str, dict[str, Any]]:
+    """Both ends of a line, each as a host tells it that knows its process."""
+    return {
+        name: end_of(next((thing for thing in things if thing[f"{name}_process"]), things[0]), name, processes)
+        for name in ("client", "server")
+    }
+
+
 def edge_of(
     things: list[Row], rows: Mapping[int, list[Row]], processes: Mapping[int, Row], seconds: Mapping[int, float],
     probes: Mapping[int, Row], logged: Logged,
 ) -> dict[str, Any]:  # fmt: skip
-    latest = things[0]
-    ends = {}
-    for name in ("client", "server"):
-        witness = next((thing for thing in things if thing[f"{name}_process"]), latest)
-        ends[name] = end_of(witness, name, processes)
+    latest, ends = things[0], ends_of(things, processes)
     spoken = words(things, logged)
     own = by_metric(rows.get(0, ()))
     counts = {name: number(BY_NAME[name], own.get(BY_NAME[name].number, {})) for name in ("opened", "closed", "active")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hopscope.server.access.identity import Caller
@@ -11,18 +12,18 @@ from hopscope.server.analysis.entities import (
     Instance,
     Name,
     detect_type,
+    host_name,
     instances,
     layer_of,
-    meant,
     service_id,
     service_of,
 )
 from hopscope.server.query.agents import Agents
-from hopscope.server.query.alive import LATELY
-from hopscope.server.query.lines import Lines, once
+from hopscope.server.query.alive import LATELY, Alive
+from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.reader import Reader, Row, once
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.windows import Span, asked, few_rows, text
 
@@ -39,6 +40,7 @@ class Entities:
 
     def __init__(self, reader: Reader, lines: Lines, agents: Agents, listeners: Listeners, tasks: TaskQueries) -> None:
         self._reader = reader
+        self._alive = Alive(reader)
         self._lines = lines
         self._agents = agents
         self._listeners = listeners
@@ -75,19 +77,17 @@ class Entities:
 
     def instance(self, _: Caller, id: str) -> dict[str, Any] | None:
         """See `Query.instance` in the schema."""
-        known = self.known(None)
-        return self.shown(known[meant(id, known)])
+        return self.shown(self._alive.meant(id))
 
     def processes(self, _: Caller, instance: str, window: Window = None) -> list[dict[str, Any]]:
         """See `Query.processes` in the schema."""
-        return self.processes_of(self.meant(instance), window)
-
-    def meant(self, instance: str) -> Name:
-        """The instance that is meant. Raises ValueError."""
-        return meant(instance, self.known(None))
+        return self.processes_of(self._alive.meant(instance), window)
 
     def known(self, window: Window) -> dict[Name, Instance]:
         """All instances, or those of which something was told in a window."""
+        return once("instances", lambda: self._known(None)) if window is None else self._known(window)
+
+    def _known(self, window: Window) -> dict[Name, Instance]:
         span = None if window is None else asked(window, time.time())
         rows = self._reader.store.query(
             "SELECT host, service, instance, groupUniqArray(layer) AS layers, count() AS processes,"
@@ -101,9 +101,9 @@ class Entities:
         found = instances(rows, self._reader.hosts())
         return {name: it for name, it in found.items() if span is None or it.first < span.end}
 
-    def shown(self, instance: Instance, window: Window = None) -> dict[str, Any]:
+    def shown(self, name: Name) -> dict[str, Any]:
         """See `Instance` in the schema."""
-        return self._instances([instance], window)[0]
+        return self._instances([self.known(None)[name]], None)[0]
 
     def _services(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
         health = self._health(window, lambda name: name.service)
@@ -129,9 +129,9 @@ class Entities:
     def _instances(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
         health = self._health(window, lambda name: name)
         hosts = self._reader.hosts()
-        services = once(lambda: self._by_name(window))
-        agents = once(lambda: {it["host"]: it for it in self._agents.agents(_NOBODY)})
-        tasks = once(self._tasks.running)
+        services = cache(lambda: self._by_name(window))
+        agents = cache(lambda: {it["host"]: it for it in self._agents.agents(_NOBODY)})
+        tasks = cache(self._tasks.running)
         made: list[dict[str, Any]] = [
             {
                 "id": it.name.id,
@@ -139,7 +139,7 @@ class Entities:
                 "_name": it.name,
                 "_key": it.name,
                 "_services": services,
-                "host": hosts.get(it.host, f"{it.host:016x}"),
+                "host": host_name(it.host, hosts),
                 "layers": sorted(it.layers),
                 "labels": labels(it.labels),
                 "processes": it.alive,
@@ -165,7 +165,7 @@ class Entities:
             since = self._lines.since(bad, cut.span.end) if bad else {}
             return {owner: it.shown(since.get(it.worst or 0)) for owner, it in found.items()}
 
-        return once(work)
+        return cache(work)
 
     def processes_of(self, name: Name, window: Window = None) -> list[dict[str, Any]]:
         """The processes of an instance."""
@@ -213,7 +213,7 @@ def process(row: Row, name: Name, hosts: Mapping[int, str], first: int) -> dict[
         "service": name.service,
         "layer": layer,
         "detect_type": detect_type(layer),
-        "host": hosts.get(row["host"], f"{row['host']:016x}"),
+        "host": host_name(row["host"], hosts),
         "pids": row["pids"],
         "container": row["container"] or None,
         "cgroup": row["cgroup"] or None,

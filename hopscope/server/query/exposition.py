@@ -15,9 +15,10 @@ from prometheus_client.registry import Collector
 from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME
 from hopscope.server.access.doors import Doors
+from hopscope.server.analysis.entities import host_name
 from hopscope.server.analysis.tasks import STATES
 from hopscope.server.ingest import Ingest
-from hopscope.server.query.edges import SIDES, end_of
+from hopscope.server.query.edges import SIDES, ends_of
 from hopscope.server.query.reader import Reader, Row
 from hopscope.server.query.windows import Cut, Span
 from hopscope.server.spool import Spool
@@ -121,7 +122,7 @@ class Stored(Collector):
             "hopscope_agent_clock_skew_seconds", "Our clock minus the agent's at its last report.", labels=("host",)
         )
         for row in rows:
-            host = (names.get(row["id"], f"{row['id']:016x}"),)
+            host = (host_name(row["id"], names),)
             last.add_metric(host, row["second"])
             skew.add_metric(host, row["skew_ms"] / 1000)
         count = rows[0]["agents"] if rows else 0
@@ -151,13 +152,7 @@ class Stored(Collector):
         end = int(time.time()) - DELAY
         cut = Cut.one(BY_STEP["1s"], Span(end - WINDOW, end))
         hidden = "line IN (SELECT id FROM edge WHERE own = 0)"
-        busiest = self._reader.store.query(
-            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM {cut.rows('metric', hidden)} AS m"
-            " GROUP BY line ORDER BY moved DESC, line LIMIT {most:UInt32}",
-            most=self._most,
-        )
-        lines = [row["line"] for row in busiest]
-        total = busiest[0]["lines"] if busiest else 0
+        lines, total = self._reader.busiest(cut, hidden, self._most)
         yield GaugeMetricFamily("hopscope_edges", "Edges in the window.", total)
         yield GaugeMetricFamily("hopscope_edges_left_out", f"Those of them summed as {OTHER}.", total - len(lines))
         yield GaugeMetricFamily("hopscope_edges_window_end_timestamp_seconds", "Where the window of edges ends.", end)
@@ -180,10 +175,7 @@ class Stored(Collector):
 
 
 def _named(things: list[Row], processes: Mapping[int, Row]) -> tuple[str, ...]:
-    ends = {
-        name: end_of(next((thing for thing in things if thing[f"{name}_process"]), things[0]), name, processes)
-        for name in ("client", "server")
-    }
+    ends = ends_of(things, processes)
     learned = next((thing for thing in things if thing["protocol"] != "unknown"), things[0])
     word = label(learned["transport"], learned["protocol"], learned["security"])
     client, server = ends["client"], ends["server"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from typing import Any
 
-from hopscope.server.analysis.entities import Name, name_of
+from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.lines import COLUMNS, METRICS, Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
-from hopscope.server.query.reader import WITHIN, Reader, Row
+from hopscope.server.query.reader import WITHIN, Reader, Row, part_of
 from hopscope.server.query.windows import Cut, text
 
 MOST_LINES = 20_000
@@ -40,7 +39,7 @@ class Lines:
         """The same in `count` parts of the window, each of `size` seconds."""
         found: list[list[Row]] = [[] for _ in range(count)]
         for row in self._reader.store.query(
-            f"SELECT intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part, line, side, {_SUMS}"
+            f"SELECT {part_of(cut, size)}, line, side, {_SUMS}"
             f" FROM {cut.rows('metric', f'metric IN ({_METRICS}) AND line IN {{ids:Array(UInt64)}}')}"
             " GROUP BY part, line, side",
             ids=list(ids),
@@ -59,20 +58,11 @@ class Lines:
             found[row["id"]] = row["client"], row["server"]
         return found
 
-    def names(self, processes: Iterable[int]) -> dict[int, Name]:
-        """Whose processes are."""
-        hosts = self._reader.hosts()
-        rows = self._reader.store.query(
-            "SELECT id, host, service, instance FROM process FINAL WHERE id IN {ids:Array(UInt64)}",
-            ids=sorted(set(processes) - {0}),
-        )
-        return {row["id"]: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for row in rows}
-
     def health(self, cut: Cut, key: Callable[[Name], Any]) -> dict[Any, Health]:
         """How the lines of each instance, or of what `key` makes of its name, do."""
         found = self.summed(cut)
         ends = self.ends(found)
-        names = self.names(process for pair in ends.values() for process in pair)
+        names = self._reader.names(process for pair in ends.values() for process in pair)
         seconds = max((row["seconds_recorded"] for row in self._reader.completeness(cut)), default=0.0)
         made: dict[Any, Health] = defaultdict(lambda: Health(seconds))
         for number, line in found.items():
@@ -104,8 +94,3 @@ class Lines:
             if earliest is not None:
                 found[number] = text(earliest)
         return found
-
-
-def once(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Work that is done when the first asks for it, for all: part of an answer that few requests select."""
-    return cache(work)

@@ -11,7 +11,7 @@ from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.analysis.mesh_ends import Ends, host_of
 from hopscope.server.analysis.mesh_lines import Key, Line, Numbers, lines
 from hopscope.server.analysis.mesh_proxies import place_of
-from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.reader import TOLD_SECONDS, Reader, Row
 from hopscope.server.query.windows import Cut, Span
 from hopscope.server.storage.tables.mesh import PARTS
 
@@ -22,8 +22,6 @@ _SUMMED = ", ".join(
     + [f"sum({part}_{what}) AS {part}_{what}" for part in PARTS for what in ("count", "total")]
 )
 _HISTOGRAMS = ", ".join(f"sumMap({part}_histogram) AS {part}" for part in PARTS)
-_TOLD_SECONDS = 2 * 3600
-"""A proxy that reports is told of at least once an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +125,14 @@ class MeshLogs:
         rows = self._reader.store.query(
             "SELECT *, toUnixTimestamp(last) AS seen_at FROM mesh_proxy FINAL"
             " WHERE last >= toDateTime({start:UInt32}) OR id IN {active:Array(UInt64)} ORDER BY last DESC",
-            start=max(0, span.start - _TOLD_SECONDS),
+            start=max(0, span.start - TOLD_SECONDS),
             active=sorted(active),
         )
         return {row["id"]: row for row in rows}
 
     def _firsts(self, services: set[str]) -> dict[str, int]:
         ids = {place_of(service): service for service in services}
-        rows = self._reader.store.query(
-            "SELECT id, toUnixTimestamp(min(first)) AS first FROM place WHERE id IN {ids:Array(UInt64)} GROUP BY id",
-            ids=sorted(ids),
-        )
-        return {ids[row["id"]]: row["first"] for row in rows}
+        return {ids[place]: first for place, first in self._reader.first(ids).items()}
 
     def seen(self, cut: Cut) -> Seen:
         """What receivers took in in a window."""
@@ -179,9 +173,9 @@ class MeshLogs:
         found = {row["client_address"]: row["client_process"] for row in edges if row["client_process"]}
         found |= {row["server_address"]: row["server_process"] for row in edges if row["server_process"]}
         processes = self._reader.entities("process", sorted(set(found.values())))
-        hosts = {row["id"]: row["host"] for row in self._reader.agents()}
+        hosts = self._reader.hosts()
         return {
-            address: name_of(row, hosts.get(row["host"], ""))
+            address: name_of(row, hosts)
             for address, number in found.items()
             if address in addresses
             for row in processes.get(number, [])[:1]

@@ -126,7 +126,7 @@ def _completed(
     things |= _things(reader, "id IN {ids:Array(UInt64)}", sorted(beyond))
     processes = _processes(reader, {row[f"{end}_process"] for rows in things.values() for row in rows for end in _ENDS})
     hosts = reader.hosts()
-    names = {number: name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) for number, row in processes.items()}
+    names = {number: name_of(row, hosts) for number, row in processes.items()}
     owners = _owners(reader, ips, hosts) if peers else {}
     first = reader.first(things) if own else {}
     called = {number: row["name"] for number, row in processes.items()}
@@ -188,5 +188,5 @@ def _owners(reader: Reader, ips: set[str], hosts: Mapping[int, str]) -> dict[str
     )
     found: dict[str, set[Name]] = defaultdict(set)
     for row in rows:
-        found[row["address"]].add(name_of(row, hosts.get(row["host"], f"{row['host']:016x}")))
+        found[row["address"]].add(name_of(row, hosts))
     return {ip: frozenset(names) for ip, names in found.items()}

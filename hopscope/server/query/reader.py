@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from hopscope.server.analysis.entities import Name, name_of
+from hopscope.server.analysis.entities import Name, host_name, name_of
 from hopscope.server.analysis.words import Logged, open_pairs
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
 
 MOST_GAPS, MOST_LOGGED = 100, 1000
-_TOLD_SECONDS = 2 * 3600
-"""Halves of access logs are told of once an hour."""
+TOLD_SECONDS = 2 * 3600
+"""Halves of access logs, and proxies that report, are told of at least once an hour."""
 MERGED = (
     "sum(count) AS count, sum(bytes) AS bytes, sum(total) AS total, min(least) AS least, max(most) AS most, "
     "max(last) AS last, sumMap(histogram) AS histogram"
@@ -42,7 +42,8 @@ def one_answer() -> Iterator[None]:
         _ANSWER.reset(token)
 
 
-def _once(key: Any, read: Callable[[], Found]) -> Found:
+def once(key: Any, read: Callable[[], Found]) -> Found:
+    """What is read under a key, of this answer the first time."""
     known = _ANSWER.get()
     if known is None:
         return read()
@@ -58,6 +59,15 @@ class Reader:
     def __init__(self, store: Store, retention: Retention) -> None:
         self.store = store
         self.retention = retention
+
+    def busiest(self, cut: Cut, which: str, limit: int, **parameters: Any) -> tuple[list[int], int]:
+        """The lines that meet a condition and moved the most bytes in a window, and how many meet it."""
+        found = self.store.query(
+            f"SELECT line, sum(m.bytes) AS moved, count() OVER () AS lines FROM {cut.rows('metric', which)} AS m"
+            " GROUP BY line ORDER BY moved DESC, line LIMIT {limit:UInt32}",
+            limit=limit, **parameters,
+        )  # fmt: skip
+        return [row["line"] for row in found], found[0]["lines"] if found else 0
 
     def rows(self, lines: list[int], cut: Cut) -> Sequence[Row]:
         """What lines measured in a window, summed over it."""
@@ -82,7 +92,7 @@ class Reader:
 
     def processes_of(self, name: Name) -> dict[int, Row]:
         """The processes of an instance that are still kept, by id."""
-        return _once(("processes", name), lambda: self._processes_of(name))
+        return once(("processes", name), lambda: self._processes_of(name))
 
     def _processes_of(self, name: Name) -> dict[int, Row]:
         hosts = self.hosts()
@@ -91,11 +101,20 @@ class Reader:
             " AND instance IN ({instance:String}, '') ORDER BY name, id",
             service=name.service, instance=name.instance,
         )  # fmt: skip
-        return {row["id"]: row for row in rows if name_of(row, hosts.get(row["host"], f"{row['host']:016x}")) == name}
+        return {row["id"]: row for row in rows if name_of(row, hosts) == name}
+
+    def names(self, processes: Iterable[int]) -> dict[int, Name]:
+        """Whose processes are."""
+        hosts = self.hosts()
+        rows = self.store.query(
+            "SELECT id, host, service, instance FROM process FINAL WHERE id IN {ids:Array(UInt64)}",
+            ids=sorted(set(processes) - {0}),
+        )
+        return {row["id"]: name_of(row, hosts) for row in rows}
 
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""
-        return _once("agents", lambda: self.store.query("SELECT * FROM agent FINAL ORDER BY host"))
+        return once("agents", lambda: self.store.query("SELECT * FROM agent FINAL ORDER BY host"))
 
     def first(self, ids: Iterable[int]) -> dict[int, int]:
         """When processes and edges were first told of, Unix seconds."""
@@ -122,7 +141,7 @@ class Reader:
             "SELECT client, server, protocol, security FROM mesh_half FINAL"
             " WHERE side = 'server' AND last >= toDateTime({told:UInt32}) AND concat(client, ' ', server)"
             " IN splitByChar(',', {pairs:String}) ORDER BY last DESC, protocol",
-            told=max(0, span.start - _TOLD_SECONDS), pairs=",".join(f"{client} {server}" for client, server in pairs),
+            told=max(0, span.start - TOLD_SECONDS), pairs=",".join(f"{client} {server}" for client, server in pairs),
         )  # fmt: skip
         return Logged.of(rows)
 
@@ -133,14 +152,14 @@ class Reader:
             f" FROM {cut.rows('seen')} GROUP BY id ORDER BY id"
         )
         gaps = self.gaps(cut.span)
-        names = {row["id"]: row["host"] for row in self.agents()}
+        names = self.hosts()
         hosts = {row["id"]: row for row in seen} | {
             host: {"seconds": 0.0, "amounts": {}, "state": ""} for host in gaps if host not in {r["id"] for r in seen}
         }
         return [
             {
                 "id": host,
-                "host": names.get(host, f"{host:016x}"),
+                "host": host_name(host, names),
                 "seconds_asked": cut.span.seconds,
                 "seconds_recorded": row["seconds"],
                 "gaps": gaps.get(host, []),
@@ -150,16 +169,18 @@ class Reader:
             for host, row in hosts.items()
         ]
 
-    def recorded(self, cut: Cut, size: int, count: int, hosts: Iterable[int]) -> tuple[float, ...]:
-        """The seconds of each part of a window that the one of some hosts that recorded most did."""
-        made = [0.0] * count
+    def recorded(self, cut: Cut, size: int, hosts: Iterable[int] | None = None) -> dict[int, list[float]]:
+        """The seconds that each host recorded, all or some of them, in each part of `size` seconds of a window."""
+        parts = -(-cut.span.seconds // size)
+        made = {host: [0.0] * parts for host in hosts or ()}
+        which = "1" if hosts is None else "host IN {hosts:Array(UInt64)}"
         for row in self.store.query(
-            f"SELECT intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part, host, sum(seconds) AS recorded"
-            f" FROM {cut.rows('seen', 'host IN {hosts:Array(UInt64)}')} GROUP BY part, host",
-            hosts=sorted(hosts),
+            f"SELECT {part_of(cut, size)}, host, sum(seconds) AS recorded FROM {cut.rows('seen', which)}"
+            " GROUP BY part, host",
+            hosts=sorted(made),
         ):
-            made[row["part"]] = max(made[row["part"]], row["recorded"])
-        return tuple(made)
+            made.setdefault(row["host"], [0.0] * parts)[row["part"]] = row["recorded"]
+        return made
 
     def gaps(self, span: Span) -> dict[int, list[dict[str, Any]]]:
         """See `Gap` in the schema, by host, the latest first."""
@@ -174,6 +195,16 @@ class Reader:
                 {"from": text(row["second"]), **{name: row[name] for name in ("seconds", "batches", "cause")}}
             )
         return found
+
+
+def part_of(cut: Cut, size: int) -> str:
+    """SQL: in which part of `size` seconds of a window a row lies."""
+    return f"intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part"
+
+
+def fullest(recorded: Mapping[int, list[float]], parts: int) -> list[float]:
+    """Of each part the seconds of the host that recorded most of it."""
+    return [max(held) for held in zip(*recorded.values(), strict=True)] if recorded else [0.0] * parts
 
 
 def number_of(identity: str) -> int:

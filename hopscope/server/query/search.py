@@ -46,7 +46,7 @@ class Search:
             " ORDER BY told DESC LIMIT 100000",
             text=wanted,
         ):
-            owner = name_of(row, hosts.get(row["host"], f"{row['host']:016x}"))
+            owner = name_of(row, hosts)
             for kind, identity, name in (
                 ("service", owner.service_id, owner.service),
                 ("instance", owner.id, owner.instance),
@@ -57,7 +57,6 @@ class Search:
         return list(found.values())
 
     def _addresses(self, wanted: str, limit: int) -> list[dict[str, Any]]:
-        hosts = self._reader.hosts()
         rows = self._reader.store.query(
             "SELECT address, max(last) AS seen, argMax(process, last) AS process FROM ("
             "SELECT server_address AS address, client_process AS process, toUnixTimestamp(last) AS last FROM edge"
@@ -67,13 +66,7 @@ class Search:
             ") WHERE address != '' GROUP BY address ORDER BY seen DESC LIMIT {limit:UInt32}",
             text=wanted, limit=limit, since=int(time.time()) - _ADDRESS_SECONDS,
         )  # fmt: skip
-        names = {
-            row["id"]: name_of(row, hosts.get(row["host"], f"{row['host']:016x}"))
-            for row in self._reader.store.query(
-                "SELECT id, host, service, instance FROM process FINAL WHERE id IN {ids:Array(UInt64)}",
-                ids=[row["process"] for row in rows],
-            )
-        }
+        names = self._reader.names(row["process"] for row in rows)
         made = []
         for row in rows:
             owner = names.get(row["process"])

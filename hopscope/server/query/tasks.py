@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.entities import Name
+from hopscope.server.analysis.entities import Name, host_name
 from hopscope.server.analysis.tasks import Task, described
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, number_of
 from hopscope.server.query.windows import text
-from hopscope.server.tasks import Tasks
+from hopscope.server.tasks import Tasks, now_ms
 
 MOST = 1000
 
@@ -37,7 +37,7 @@ class TaskQueries:
         if not 0 < limit <= MOST:
             raise ValueError(f"limit: from 1 to {MOST}")
         found = self._tasks.all() if instance is None else self._tasks.of(self._alive.meant(instance))
-        now = _now_ms()
+        now = now_ms()
         latest = [task for task in reversed(found.values()) if state is None or task.state(now) in state]
         hosts = self._reader.hosts()
         return [_shown(task, now, hosts) for task in latest[:limit]]
@@ -64,20 +64,16 @@ class TaskQueries:
 
     def running(self) -> dict[Name, dict[str, Any]]:
         """The task that runs on each instance that has one."""
-        now, hosts = _now_ms(), self._reader.hosts()
+        now, hosts = now_ms(), self._reader.hosts()
         return {task.name: _shown(task, now, hosts) for task in self._tasks.running().values()}
 
     def _shown(self, task: Task) -> dict[str, Any]:
-        return _shown(task, _now_ms(), self._reader.hosts())
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        return _shown(task, now_ms(), self._reader.hosts())
 
 
 def _shown(task: Task, now: int, hosts: dict[int, str]) -> dict[str, Any]:
     """See `Task` in the schema."""
-    names = {host: hosts.get(host, f"{host:016x}") for host in task.traced}
+    names = {host: host_name(host, hosts) for host in task.traced}
     state = task.state(now)
     over = state in ("finished", "stopped", "refused")
     return {

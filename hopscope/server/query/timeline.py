@@ -8,13 +8,13 @@ from typing import Any
 
 from hopscope.metrics import BY_NAME
 from hopscope.server.access.identity import Caller
-from hopscope.server.query.entities import Entities
+from hopscope.server.query.alive import Alive
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import WITHIN, Reader, window_of
-from hopscope.server.query.windows import Span, asked, best, text
+from hopscope.server.query.reader import WITHIN, Reader, fullest, window_of
+from hopscope.server.query.windows import Cut, Span, asked, best, text
 from hopscope.server.storage.tables.kept import Resolution
 
-MOST = 1000
+MOST, MOST_PROCESSES = 1000, 5000
 _WRITE, _READ, _FAILED, _RESET = (BY_NAME[name].number for name in ("write", "read", "failed", "reset"))
 _CLIENT, _SERVER = 1, 2
 # What a client wrote is counted there, else where it was read. Both ends see the same reset.
@@ -31,9 +31,9 @@ _BY_LINE = (
 class Timeline:
     """Query.timeline."""
 
-    def __init__(self, reader: Reader, entities: Entities) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._entities = entities
+        self._alive = Alive(reader)
         self.fields: Fields = {"Query": {"timeline": self.timeline}}
 
     def timeline(
@@ -49,9 +49,8 @@ class Timeline:
         step = -(-whole // resolution.seconds) * resolution.seconds
         span = span.widened(step)
         went_on = self._went_on(span, step, resolution, None if instance is None else self._processes(instance))
-        seen = self._seen(span, step, resolution)
         slots = range(span.start // step, span.end // step)
-        recorded = [seen.get(slot, 0.0) for slot in slots]
+        recorded = fullest(self._reader.recorded(Cut.one(resolution, span), step), len(slots))
         return {
             "window": window_of(span),
             "step": step,
@@ -67,7 +66,7 @@ class Timeline:
         }
 
     def _processes(self, instance: str) -> list[int]:
-        return [int(it["id"], 16) for it in self._entities.processes_of(self._entities.meant(instance), None)]
+        return list(self._reader.processes_of(self._alive.meant(instance)))[:MOST_PROCESSES]
 
     def _went_on(
         self, span: Span, step: int, resolution: Resolution, processes: list[int] | None
@@ -86,12 +85,3 @@ class Timeline:
             start=span.start, end=span.end, step=step, p=processes or [],
         )  # fmt: skip
         return {row["slot"]: (row["calls"], row["failed"]) for row in rows}
-
-    def _seen(self, span: Span, step: int, resolution: Resolution) -> dict[int, float]:
-        rows = self._reader.store.query(
-            "SELECT slot, max(seconds_of_host) AS seconds FROM (SELECT host, intDiv(toUnixTimestamp(ts), {step:UInt32})"
-            f" AS slot, sum(seconds) AS seconds_of_host FROM seen_{resolution.step} WHERE {WITHIN}"
-            " GROUP BY host, slot) GROUP BY slot",
-            start=span.start, end=span.end, step=step,
-        )  # fmt: skip
-        return {row["slot"]: row["seconds"] for row in rows}

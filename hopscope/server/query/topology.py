@@ -62,7 +62,7 @@ class Topology:
         hosts = {row["host"] for line in shown for half in halves[line] for row in known.things[half]}
         hosts |= {row["host"] for row in known.own.values()}
         return {
-            "_instance": cache(lambda: self._entities.instance(_NOBODY, name.id)),
+            "_instance": cache(lambda: self._entities.shown(name)),
             "window": window_of(cut.span),
             "step": cut.step,
             "nodes": self._nodes(places, known, present),
@@ -98,7 +98,6 @@ class Topology:
         return made
 
 
-_NOBODY = Caller("", "read")
 _NODE = ("id", "name", "inside", "kind", "ordinal", "address", "service", "instance", "group")
 
 
