@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from hopscope.cli.durations import Duration
 from hopscope.cli.figures import NONE
 
 if TYPE_CHECKING:
@@ -21,25 +22,6 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 _GAP, _LEAST, _WIDEST = 2, 12, 80
 STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
-_LONGEST = 3650 * 86400
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Duration(click.ParamType[int]):
-    """So many seconds: `90`, `90s`, `5m`, `2h`, `1d`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Seconds."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+)([smhd]?)", value)
-        if found is None or not int(found[1]):
-            self.fail(f"{value!r} is no duration; for example 90s, 5m, 2h, 1d", param, ctx)
-        if (seconds := int(found[1]) * _UNITS[found[2] or "s"]) > _LONGEST:
-            self.fail(f"{value!r} is longer than ten years", param, ctx)
-        return seconds
 
 
 class Moment(click.ParamType[datetime]):

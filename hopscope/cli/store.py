@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hopscope.cli import remote
+from hopscope.cli.durations import seconds_of
 from hopscope.settings import ServerSettings, SettingsError, read, with_password
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ Examples:
 """
 _STATUS = "version known tables { name rows bytes oldest newest } disks { node free total } dropped"
 _SERVER = "server { spooled spooledBytes setAside trouble }"
-_UNITS = {"h": 1, "d": 24, "w": 168}
 
 
 @click.group(epilog=EPILOG)
@@ -209,10 +208,10 @@ def expire(older_than: str, as_json: bool, **options: Any) -> None:
 
 
 def _hours(text: str) -> int:
-    found = re.fullmatch(r"(\d+)([hdw])", text)
-    if found is None or not int(found[1]):
+    seconds = seconds_of(r"(\d+)([hdw])", text)
+    if seconds is None:
         raise click.BadParameter(f"{text!r} is no age; for example 12h, 7d, 4w", param_hint="--older-than")
-    return int(found[1]) * _UNITS[found[2]]
+    return seconds // 3600
 
 
 @command.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hopscope.cli import remote
+from hopscope.cli.durations import Duration
 
 if TYPE_CHECKING:
     from hopscope.client.answers import Rule, Task
@@ -52,7 +53,7 @@ class _Rule(click.ParamType["Rule"]):
 
 @command.command()
 @click.argument("instance")
-@click.option("--duration", type=remote.Duration(), default="5m", show_default=True, help="How long: 1m, 30m, 2h.")
+@click.option("--duration", type=Duration(), default="5m", show_default=True, help="How long: 1m, 30m, 2h.")
 @click.option("--rule", "rules", type=_Rule(), multiple=True, metavar="RULE",
               help="Exchanges to keep: path=REGEX,min=100ms,4xx,5xx; up to 8 rules.")  # fmt: skip
 @remote.server
@@ -116,7 +117,7 @@ def show(task: str, as_json: bool, **where: Any) -> None:
 
 @command.command()
 @click.argument("task")
-@click.option("--by", type=remote.Duration(), default="5m", show_default=True, help="How much longer.")
+@click.option("--by", type=Duration(), default="5m", show_default=True, help="How much longer.")
 @remote.server
 def extend(task: str, by: int, as_json: bool, **where: Any) -> None:
     """Let a running TASK go on longer."""

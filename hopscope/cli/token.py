@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hopscope.cli.children import become
+from hopscope.cli.durations import seconds_of
+from hopscope.cli.remote import moment
 from hopscope.settings import ServerSettings, read
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ A server that runs notices at once. With the first token for people its API asks
 everybody for one, also on this host; with the first one for agents so does its
 port for agents (its Unix socket does not).
 """
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 @click.group(epilog=EPILOG)
@@ -46,10 +46,10 @@ def command() -> None:
 
 
 def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> int | None:
-    found = re.fullmatch(r"([1-9]\d{0,5})([mhd])", value)
-    if found is None and value != "never":
+    seconds = seconds_of(r"([1-9]\d{0,5})([mhd])", value)
+    if seconds is None and value != "never":
         raise click.BadParameter(f"{value!r} is not like 30d, 12h, 45m or never")
-    return int(found[1]) * _UNITS[found[2]] if found else None
+    return seconds
 
 
 def _places(function: Callable[..., None]) -> Callable[..., None]:
@@ -130,7 +130,7 @@ def _shown(token: Token) -> dict[str, Any]:
 
 
 def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _file(places: dict[str, Path | None]) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hopscope.cli import remote
+from hopscope.cli.durations import Duration
 from hopscope.cli.figures import NONE, amount, duration, size
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("instance")
 @remote.window
-@click.option("--before", type=remote.Duration(), metavar="DURATION",
+@click.option("--before", type=Duration(), metavar="DURATION",
               help="What changed since the window of this length just before.")  # fmt: skip
 @click.option("--self", "own", is_flag=True, help="hopscope's own traffic, too.")
 @remote.server
