@@ -4,6 +4,7 @@ import { go, href } from "../frame/address";
 import { type AgentSeen, health } from "../frame/health";
 import { mayChange } from "../frame/session";
 import { Sign } from "../words/Sign";
+import { problem } from "../words/state";
 import { NONE, count, many, rate, shorten, span, time, zoned } from "../words/numbers";
 import { ago, stateInWords, until } from "./state";
 
@@ -21,7 +22,6 @@ interface Props {
 
 const agents = (): AgentSeen[] => health.value?.agents ?? [];
 const tone = (state: string): string => (state === "FAILING" ? "fail-text" : state === "SLOW" ? "slow-text" : "second");
-const problem = (state: string): boolean | undefined => (state === "FAILING" || state === "SLOW" ? true : undefined);
 
 const LONGEST = 34;
 

@@ -1,8 +1,8 @@
 /* How well it is being measured: what the bar at the bottom says, taken from each view's own answer. */
 import { signal } from "@preact/signals";
-import type { HealthBar } from "../generated/questions";
+import type { AgentSeen, HealthBar } from "../generated/questions";
 
-export type AgentSeen = HealthBar["agents"][number];
+export type { AgentSeen };
 export type Health = Pick<HealthBar, "agents" | "server">;
 
 export const health = signal<Health | null>(null);

@@ -3,16 +3,18 @@ import { useEffect } from "preact/hooks";
 import { MeshView as Question, type MeshViewAnswer, type WholeMesh } from "../generated/questions";
 import { TimeAxis } from "../axis/TimeAxis";
 import { go, href, path, query, set } from "../frame/address";
-import { Banner, ErrorBanner, Skeleton } from "../frame/Banner";
+import { Banner } from "../frame/Banner";
 import { serverNow } from "../frame/health";
 import { bind } from "../frame/keys";
 import { useRows } from "../frame/rows";
 import { useFiles } from "../frame/useFiles";
 import { useHealth } from "../frame/useHealth";
 import { usePoll } from "../frame/usePoll";
+import { Whole } from "../frame/Whole";
 import { answered, asked, at, written } from "../frame/window";
 import { axisDue, axisOf, setWindow, timeline, windowOf } from "../instance/asked";
 import { many, span as lasting } from "../words/numbers";
+import { bad } from "../words/state";
 import { MeshCanvas } from "./MeshCanvas";
 import { MeshPanel } from "./MeshPanel";
 import { MeshTable } from "./MeshTable";
@@ -109,7 +111,7 @@ function Pods({ answer }: { answer: MeshViewAnswer }) {
 }
 
 function Tools({ mesh, figure }: { mesh: WholeMesh; figure: Figure }) {
-  const bad = mesh.lines.filter((line) => line.state === "FAILING" || line.state === "SLOW").length;
+  const found = mesh.lines.filter((line) => bad(line.state)).length;
   const problems = query.value.show === "problems";
   return (
     <div class="row tools-row">
@@ -118,7 +120,7 @@ function Tools({ mesh, figure }: { mesh: WholeMesh; figure: Figure }) {
           All lines
         </button>
         <button type="button" aria-pressed={problems} onClick={() => set({ show: "problems" })}>
-          Problems {bad}
+          Problems {found}
         </button>
       </div>
       <div class="choice" role="group" aria-label="Figure">
@@ -196,7 +198,6 @@ export function Mesh() {
     };
   });
   const answer = polled?.answer.value ?? null;
-  const trouble = polled?.trouble.value ?? null;
   useHealth(answer);
   useFiles("mesh", () => answer && answer.mesh.lines.map((line) => ({ ...line })), () =>
     href(path.value, { ...query.value, w: answer ? written({ live: false, ...answered(answer.mesh.window) }) : null }),
@@ -209,21 +210,8 @@ export function Mesh() {
     [],
   );
   return (
-    <>
-      {answer ? (
-        <Answered answer={answer} />
-      ) : (
-        <main id="main" tabIndex={-1}>
-          <section class="panel" aria-busy={trouble === null}>
-            <Skeleton />
-          </section>
-        </main>
-      )}
-      {trouble && polled ? (
-        <div class="place over">
-          <ErrorBanner trouble={trouble} what="the mesh" at={polled.at.value} now={polled.now} />
-        </div>
-      ) : null}
-    </>
+    <Whole polled={polled} what="the mesh">
+      {answer ? <Answered answer={answer} /> : null}
+    </Whole>
   );
 }

@@ -2,6 +2,7 @@
 import type { MeshLineRow, WholeMesh } from "../generated/questions";
 import { shorten, count, many, rate, share, time } from "../words/numbers";
 import { Sign, WORDS } from "../words/Sign";
+import { bad, problem } from "../words/state";
 import { CARD, type MeshPicture, type Placed, layout } from "./layout";
 import { type Figure, figure } from "./words";
 
@@ -66,8 +67,7 @@ interface Props {
 }
 
 export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openService }: Props) {
-  const bad = (line: MeshLineRow): boolean => line.state === "FAILING" || line.state === "SLOW";
-  const shown = problems ? mesh.lines.filter(bad) : mesh.lines;
+  const shown = problems ? mesh.lines.filter((line) => bad(line.state)) : mesh.lines;
   const picture = layout({ ...mesh, lines: shown }, (line) => 20 + words(line, chosen).length * 6.4);
   const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
   const title = `Mesh, ${count(mesh.services.length)} services, ${many(mesh.lines.length, "line")}, ${count(
@@ -96,7 +96,7 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
               key={line.id}
               type="button"
               data-row
-              data-problem={bad(line) ? true : undefined}
+              data-problem={problem(line.state)}
               class={`line-label ${CLASSES[line.state] ?? ""}`}
               aria-pressed={line.id === selected}
               aria-label={`${name(line.client)} to ${name(line.server)}, ${line.label}`}
@@ -104,8 +104,8 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
               style={{ left: `${middle.x}px`, top: `${middle.y}px` }}
               onClick={() => openLine(line.id === selected ? null : line.id)}
             >
-              {bad(line) ? <Sign state={line.state} quiet /> : null}
-              {worded ? words(line, chosen) : bad(line) ? "" : "·"}
+              {bad(line.state) ? <Sign state={line.state} quiet /> : null}
+              {worded ? words(line, chosen) : bad(line.state) ? "" : "·"}
             </button>
           );
         })}

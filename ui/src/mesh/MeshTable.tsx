@@ -2,11 +2,11 @@
 import type { MeshLineRow, WholeMesh } from "../generated/questions";
 import { href, query, set } from "../frame/address";
 import { Sign } from "../words/Sign";
+import { problem, rank } from "../words/state";
 import { bytes, count, rate, share, time } from "../words/numbers";
 import { p99 } from "./words";
 
 type Key = (line: MeshLineRow) => number | string;
-const RANK: Record<string, number> = { FAILING: 0, SLOW: 1, HEALTHY: 2, NONE: 3 };
 
 export function MeshTable({ mesh }: { mesh: WholeMesh }) {
   const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
@@ -22,7 +22,7 @@ export function MeshTable({ mesh }: { mesh: WholeMesh }) {
   const wanted = query.value.sort ?? "";
   const down = wanted.startsWith("-");
   const column = columns.find((it) => it.key === wanted.replace(/^-/, ""));
-  const by: Key = column?.by ?? ((line) => RANK[line.state] ?? 9);
+  const by: Key = column?.by ?? ((line) => rank(line.state));
   const lines = [...mesh.lines].sort((a, b) => {
     const [x, y] = [by(a), by(b)];
     const order = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
@@ -51,7 +51,7 @@ export function MeshTable({ mesh }: { mesh: WholeMesh }) {
             <tr key={line.id}>
               <td>
                 <Sign state={line.state} />{" "}
-                <a class="name" data-row data-problem={(RANK[line.state] ?? 9) < 2 ? true : undefined} href={href(["mesh", "table"], { ...query.value, line: line.id })}>
+                <a class="name" data-row data-problem={problem(line.state)} href={href(["mesh", "table"], { ...query.value, line: line.id })}>
                   {name(line.client)} to {name(line.server)}
                 </a>
               </td>

@@ -4,6 +4,7 @@ import { href, path, query } from "../frame/address";
 import { Icon } from "../frame/Icon";
 import { nodeName } from "../line/LinePanel";
 import { Sign } from "../words/Sign";
+import { problem } from "../words/state";
 import { NONE, bytesRate, clock, count, many, rate, share, time, zoned } from "../words/numbers";
 import "./process.css";
 
@@ -63,7 +64,7 @@ export function Lines({ topology, lines }: { topology: WholeTopology; lines: Top
               <a
                 class="name"
                 data-row
-                data-problem={line.state === "FAILING" || line.state === "SLOW" ? true : undefined}
+                data-problem={problem(line.state)}
                 href={href(["i", topology.instance.id, "topology"], { w: query.value.w, line: line.id })}
               >
                 {nodeName(topology, line.client)} to {nodeName(topology, line.server)}

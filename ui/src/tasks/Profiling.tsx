@@ -2,13 +2,13 @@
 import { useEffect } from "preact/hooks";
 import { Profiling as Question, type ProfilingAnswer, type TaskRow } from "../generated/questions";
 import { href, path } from "../frame/address";
-import { ErrorBanner, Skeleton } from "../frame/Banner";
 import { bind } from "../frame/keys";
 import { useRows } from "../frame/rows";
 import { mayChange } from "../frame/session";
 import { useFiles } from "../frame/useFiles";
 import { useHealth } from "../frame/useHealth";
 import { usePoll } from "../frame/usePoll";
+import { Whole } from "../frame/Whole";
 import { Place } from "../instance/Place";
 import { Gone } from "../instance/Gone";
 import { many } from "../words/numbers";
@@ -96,25 +96,11 @@ export function Profiling({ instance }: { instance: string }) {
   useRows();
   const polled = usePoll(Question, instance, () => ({ instance }));
   const answer = polled?.answer.value ?? null;
-  const trouble = polled?.trouble.value ?? null;
   useHealth(answer);
   useFiles("tasks", () => answer && answer.tasks.map((task) => ({ ...task })));
   return (
-    <>
-      {answer && polled ? (
-        <Answered answer={answer} now={polled.now} />
-      ) : (
-        <main id="main" tabIndex={-1}>
-          <section class="panel" aria-busy={trouble === null}>
-            <Skeleton />
-          </section>
-        </main>
-      )}
-      {trouble && polled ? (
-        <div class="place over">
-          <ErrorBanner trouble={trouble} what="tasks" at={polled.at.value} now={polled.now} />
-        </div>
-      ) : null}
-    </>
+    <Whole polled={polled} what="tasks">
+      {answer && polled ? <Answered answer={answer} now={polled.now} /> : null}
+    </Whole>
   );
 }

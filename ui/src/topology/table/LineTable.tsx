@@ -4,6 +4,7 @@ import { useRef } from "preact/hooks";
 
 import type { TopologyLine, WholeTopology } from "../../generated/questions";
 import { Sign } from "../../words/Sign";
+import { bad } from "../../words/state";
 import type { Selected } from "../view/Canvas";
 import { COLUMNS, sorted, type Column, type Names } from "./columns";
 import "./table.css";
@@ -25,7 +26,7 @@ export function LineTable({ data, selected, onSelect, sort, onSort, problems = f
     server: names.get(edge.server) ?? edge.server,
   });
   const edges = useOrder(data, sort, namesOf).filter(
-    (edge) => !problems || edge.state === "FAILING" || edge.state === "SLOW",
+    (edge) => !problems || bad(edge.state),
   );
   return (
     <div class="lines-table">
