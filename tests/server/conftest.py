@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,8 @@ import pytest
 
 from hopscope.agent.reporters.hopscope import METHOD, Reporter
 from hopscope.edges.model import Profile
+
+from .profiles import profile
 
 STARTED = "hopscope server: agents on "
 
@@ -117,9 +120,31 @@ def server(make_server: Callable[..., Server]) -> Server:
     return make_server().start()
 
 
+@contextmanager
+def feeding(reporter: Reporter, start: int) -> Iterator[list[Profile]]:
+    """Reports ten profiles a second while the block runs; gives those reported so far."""
+    sent: list[Profile] = []
+    end = threading.Event()
+
+    def feed() -> None:
+        while not end.wait(0.1) and len(sent) < 2900:
+            # On a slow machine not more than can be stored in time.
+            if reporter.delivery().waiting < 30:
+                sent.append(profile(start + len(sent)))
+                reporter.report(sent[-1])
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        yield sent
+    finally:
+        end.set()
+        feeder.join()
+
+
 def deliver(reporter: Reporter, profiles: list[Profile], seconds: float = 100) -> None:
-    for profile in profiles:
-        reporter.report(profile)
+    for one in profiles:
+        reporter.report(one)
     settle(reporter, seconds)
 
 

@@ -9,13 +9,21 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from hopscope.server.storage.address import parse
+from hopscope.server.storage.clickhouse import ClickHouse
+from hopscope.server.storage.embedded import Embedded
+from hopscope.server.storage.store import Store
+
+ENGINES = ("embedded", "cluster")
 
 _LISTEN = """
 import sys
@@ -116,3 +124,16 @@ def cluster(folder: Path, number: int = 2) -> Iterator[list[Node]]:
 
 def url(nodes: list[Node], database: str = "hopscope") -> str:
     return f"clickhouse://default@{','.join(node.http for node in nodes)}/{database}?cluster={CLUSTER}"
+
+
+@contextmanager
+def engine(kind: str) -> Iterator[Store]:
+    """An empty store of one of ENGINES. The embedded one serves one directory in a process and keeps it."""
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
+        opened: Store
+        if kind == "embedded":
+            opened = Embedded(Path(folder))
+        else:
+            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
+        yield opened
+        opened.close()

@@ -19,7 +19,7 @@ from hopscope.edges.model import Profile
 from hopscope.server.query.windows import text
 from hopscope.settings import AgentSettings
 
-from .conftest import Server, settle
+from .conftest import Server, feeding, settle
 from .profiles import profile
 from .questions import EDGES, answered, expected
 
@@ -34,28 +34,16 @@ def test_kill_9_in_mid_ingest(make_server: Callable[..., Server]) -> None:
     server = make_server()
     # In the middle of the hour before this one, so that seconds, minutes and hours all have a window of their own.
     start = (int(time.time()) // 3600 - 1) * 3600 + 601
-    sent, end = [], threading.Event()
     reporter = Reporter(AgentSettings(server=f"unix:{server.socket}", queue_seconds=5000))
-
-    def feed() -> None:
-        while not end.wait(0.1) and len(sent) < 2900:
-            # On a slow machine not more than can be stored in time.
-            if reporter.delivery().waiting < 30:
-                sent.append(profile(start + len(sent)))
-                reporter.report(sent[-1])
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    for _ in range(KILLS):
-        before = reporter.delivery().acknowledged
-        server.start()
-        until = time.monotonic() + 30
-        while reporter.delivery().acknowledged == before and time.monotonic() < until:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.3))
-        server.kill()
-    end.set()
-    feeder.join()
+    with feeding(reporter, start) as sent:
+        for _ in range(KILLS):
+            before = reporter.delivery().acknowledged
+            server.start()
+            until = time.monotonic() + 30
+            while reporter.delivery().acknowledged == before and time.monotonic() < until:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.3))
+            server.kill()
     server.start()
     settle(reporter, 100)
     state = reporter.delivery()

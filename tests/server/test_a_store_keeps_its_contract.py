@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hopscope.server.storage.address import parse
-from hopscope.server.storage.clickhouse import ClickHouse
-from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.native import Coded, Column, Lists, joined, lists
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Insert, Store, StoreError
 from hopscope.server.storage.tables.kept import Retention
 
-from .nodes import cluster, url
+from .nodes import ENGINES, engine
 
 ROWS = 300
 RETENTION = Retention(24, 168, 4320)
 SECOND = int(time.time()) // 3600 * 3600 - 60
 
 
-@pytest.fixture(scope="module", params=["embedded", "cluster"])
+@pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    # The engine serves one directory in a process and keeps it; each engine is opened once.
-    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
-        opened: Store
-        if request.param == "embedded":
-            opened = Embedded(Path(folder))
-        else:
-            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
+    with engine(request.param) as opened:
         yield opened
-        opened.close()
+        # Twice is harmless.
         opened.close()
 
 

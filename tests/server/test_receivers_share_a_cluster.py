@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from hopscope.server.query.windows import text
 from hopscope.settings import AgentSettings
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
-from .conftest import Server, servers, settle
+from .conftest import Server, feeding, servers, settle
 from .nodes import Node, cluster, url
 from .profiles import profile
 from .questions import EDGES, answered, expected
@@ -82,30 +81,18 @@ def test_kill_9_in_mid_ingest(nodes: list[Node], make_server: Callable[..., Serv
     chance = random.Random(3)
     start = (int(time.time()) // 3600 - 1) * 3600 + 601
     pair = [make_server("--store", url(nodes)).start() for _ in range(2)]
-    sent, end = [], threading.Event()
     reporter = Reporter(AgentSettings(server=f"unix:{pair[0].socket}", queue_seconds=5000))
-
-    def feed() -> None:
-        while not end.wait(0.1) and len(sent) < 2900:
-            # On a slow machine not more than can be stored in time.
-            if reporter.delivery().waiting < 30:
-                sent.append(profile(start + len(sent)))
-                reporter.report(sent[-1])
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    for round_ in range(KILLS):
-        before = reporter.delivery().acknowledged
-        until = time.monotonic() + 60
-        while reporter.delivery().acknowledged < before + 3 and time.monotonic() < until:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0, 0.3))
-        dead = nodes[round_ % 2] if victim == "node" else pair[0]
-        dead.kill()
-        time.sleep(0.5)
-        dead.start()
-    end.set()
-    feeder.join()
+    with feeding(reporter, start) as sent:
+        for round_ in range(KILLS):
+            before = reporter.delivery().acknowledged
+            until = time.monotonic() + 60
+            while reporter.delivery().acknowledged < before + 3 and time.monotonic() < until:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.3))
+            dead = nodes[round_ % 2] if victim == "node" else pair[0]
+            dead.kill()
+            time.sleep(0.5)
+            dead.start()
     settle(reporter, 100)
     state = reporter.delivery()
     reporter.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +17,12 @@ from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.windows import Span
-from hopscope.server.storage.address import parse
-from hopscope.server.storage.clickhouse import ClickHouse
-from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
 from hopscope.server.tasks import Tasks
 
-from .nodes import cluster, url
+from .nodes import ENGINES, engine
 from .world import CLIENT, SERVER, Host, edge, line, now, traffic
 
 POD = Name("shop", "cart-0")
@@ -37,17 +31,11 @@ SECONDS = 40
 RETENTION = Retention(1, 24, 24)
 
 
-@pytest.fixture(scope="module", params=["embedded", "cluster"])
+@pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
-        opened: Store
-        if request.param == "embedded":
-            opened = Embedded(Path(folder))
-        else:
-            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
+    with engine(request.param) as opened:
         prepare(opened, Retention(24, 24, 24))
         yield opened
-        opened.close()
 
 
 def put(store: Store, start: int) -> dict[str, int]:

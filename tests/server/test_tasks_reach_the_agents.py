@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from hopscope.server.analysis.entities import Name
-from hopscope.server.storage.address import parse
-from hopscope.server.storage.clickhouse import ClickHouse
-from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
@@ -24,7 +18,7 @@ from hopscope.server.tasks import Tasks
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .conftest import Server
-from .nodes import cluster, url
+from .nodes import ENGINES, engine
 from .world import Host, now
 
 CREATE = """
@@ -157,17 +151,11 @@ def test_a_task_survives_a_killed_server(server: Server) -> None:
     assert f"{told.id:016x}" == task["id"] and state_of(server, task["id"]) == task
 
 
-@pytest.fixture(scope="module", params=["embedded", "cluster"])
+@pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with tempfile.TemporaryDirectory(prefix="hopscope-") as folder, ExitStack() as stack:
-        opened: Store
-        if request.param == "embedded":
-            opened = Embedded(Path(folder))
-        else:
-            opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
+    with engine(request.param) as opened:
         prepare(opened, Retention(24, 24, 24))
         yield opened
-        opened.close()
 
 
 def test_two_servers_over_one_store_say_the_same(store: Store) -> None:
