@@ -57,6 +57,7 @@ def _over_time(client: Any, found: Any, window: Any, metric: str, step: Any, as_
     if metric not in (known := [held.name for held in SIDE]):
         raise click.BadParameter(f"there is no metric {metric}; {', '.join(known)}", param_hint="--metric")
     answers = [(edge, client.series(edge.id, window, step, (metric,))) for edge in found.edges]
+    seen = {it.host: it for _, series in answers for it in series.completeness}
     if as_json:
         return remote.write_json(
             [{"edge": edge.id, "client": lines.who(edge.client), "server": lines.who(edge.server), "series": series}
@@ -76,5 +77,6 @@ def _over_time(client: Any, found: Any, window: Any, metric: str, step: Any, as_
                         )  # fmt: skip
     if not rows:
         click.echo(f"No {metric} in this window.")
-        return
-    remote.table(("CLIENT → SERVER", "SIDE", "AT", ">COUNT", ">BYTES", ">PER s", ">AVERAGE", ">p99"), rows)
+    else:
+        remote.table(("CLIENT → SERVER", "SIDE", "AT", ">COUNT", ">BYTES", ">PER s", ">AVERAGE", ">p99"), rows)
+    remote.say_missing(seen.values())

@@ -35,3 +35,4 @@ def command(service: str, as_json: bool, **where: Any) -> None:
     ]  # fmt: skip
     headings = ("INSTANCE", "HOST", "LAYERS?", ">PROC", "STATE", ">CALLS/s", ">RTT p99", "SEEN?", "LABELS?")
     remote.table(headings, rows, [remote.STYLES.get(it.health.state, "") for it in found])
+    remote.say_missing(found.completeness)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hopscope.cli import remote
 from hopscope.cli.figures import amount, duration
 
 if TYPE_CHECKING:
-    from hopscope.client.mesh import MeshLine
+    from hopscope.client.mesh import Mesh, MeshLine
 
 _SPLIT = {
     ">CALLER?": ("downstream",),
@@ -51,7 +52,17 @@ def command(
         return remote.write_json(found)
     if not found.lines:
         click.echo("No access log has arrived in this window. docs/mesh.md says how Envoy sends it.")
-        return
+    else:
+        _lines(found)
+    for sentence in _missing({held.name: held.value for held in found.complete}):
+        click.echo(sentence)
+    if found.lines:
+        silent = f"; silent: {', '.join(found.proxies_silent)}" if found.proxies_silent else ""
+        latest = remote.clock(found.last_entry)
+        click.echo(f"{found.proxies} proxies, {found.entries} entries, the last at {latest}{silent}.")
+
+
+def _lines(found: Mesh) -> None:
     names = {it.id: it.name for it in found.services}
     rows = []
     for it in found.lines:
@@ -71,14 +82,16 @@ def command(
     for it in found.lines:
         for reason in it.reasons:
             click.echo(f"{names.get(it.client, it.client)} → {names.get(it.server, it.server)} is {it.state}: {reason}")
-    received = {held.name: held.value for held in found.complete}
+
+
+def _missing(received: dict[str, float]) -> Iterator[str]:
+    """What of the access logs was not taken in."""
+    asked, taken = received.pop("seconds.asked"), received.pop("seconds.received")
     # Those of the last second or two are on their way.
-    if received["seconds.received"] < received["seconds.asked"] - 2:
-        click.echo(f"Logs were taken in {received['seconds.received']:.0f} of {received['seconds.asked']:g} seconds.")
-    silent = f"; silent: {', '.join(found.proxies_silent)}" if found.proxies_silent else ""
-    click.echo(
-        f"{found.proxies} proxies, {found.entries} entries, the last at {remote.clock(found.last_entry)}{silent}."
-    )
+    if taken < asked - 2:
+        yield f"Logs were taken in {taken:.0f} of {asked:g} seconds."
+    if parts := [f"{name.replace('_', ' ')} {number:.0f}" for name, number in received.items() if number]:
+        yield f"Not all of it, docs/mesh.md explains each: {', '.join(parts)}."
 
 
 def _average(line: MeshLine, parts: tuple[str, ...]) -> float | None:

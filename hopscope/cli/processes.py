@@ -35,3 +35,4 @@ def command(instance: str, as_json: bool, **where: Any) -> None:
         for it in found
     ]  # fmt: skip
     remote.table(("PROCESS", "PIDS", "LAYER", "CONTAINER?", "STARTED?", "SEEN?", "COMMAND?"), rows)
+    remote.say_missing(found.completeness)

@@ -17,9 +17,12 @@ from hopscope.cli.durations import Duration
 from hopscope.cli.figures import NONE
 
 if TYPE_CHECKING:
+    from hopscope.client.answers import Completeness
     from hopscope.client.remote import Client, Span
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_HOSTS = 5
+"""Of whom it is said in words what was not seen."""
 _GAP, _LEAST, _WIDEST = 2, 12, 80
 STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
 
@@ -107,6 +110,15 @@ def secret(token: str | None, token_file: Path | None) -> str | None:
     if not found:
         raise click.BadParameter(f"{token_file} holds no token", param_hint="--token-file")
     return found
+
+
+def say_missing(seen: Iterable[Completeness]) -> None:
+    """Says of each host in a line what was not seen there, and why; nothing where all was."""
+    parts = [it for it in seen if it.missing]
+    for it in parts[:_HOSTS]:
+        click.echo(f"Seen in part on {it.host}: {'; '.join(it.missing)}.")
+    if more := parts[_HOSTS:]:
+        click.echo(f"Seen in part on {len(more)} more hosts, {more[0].host} among them; --json says why.")
 
 
 def write_json(answer: Any) -> None:

@@ -41,3 +41,4 @@ def command(layer: str | None, as_json: bool, **where: Any) -> None:
     for it in found:
         for reason in it.health.reasons:
             click.echo(f"{it.name} is {it.health.state}: {reason}")
+    remote.say_missing(found.completeness)

@@ -96,7 +96,8 @@ def completeness(seen: Mapping[str, Any]) -> list[str]:
     not_traced = seen.get("not_traced") or {}
     for who, why in not_traced.items() if isinstance(not_traced, Mapping) else ((it, None) for it in not_traced):
         sentences.append(f"Not traced: {who}" + (f", because {why}" if why else ""))
-    known = {"seconds", "connections", "lost", "not_traced", "not_asked", "command"}
+    sentences += [f"Seen in part on {host}: {'; '.join(why)}." for host, why in (seen.get("missing") or {}).items()]
+    known = {"seconds", "connections", "lost", "not_traced", "not_asked", "command", "missing"}
     sentences += [f"{_words(name)}: {value}." for name, value in seen.items() if name not in known and value]
     return sentences
 

@@ -12,7 +12,8 @@ from hopscope.cli.durations import Duration
 from hopscope.cli.figures import NONE, amount, duration, size
 
 if TYPE_CHECKING:
-    from hopscope.client.answers import Comparison, Topology
+    from hopscope.client.answers import Topology
+    from hopscope.client.comparison import Comparison
 
 EPILOG = """\b
 Examples:
@@ -44,7 +45,7 @@ def command(
             found = client.topology(instance, window, own)
     if as_json:
         return remote.write_json(found)
-    from hopscope.client.answers import Comparison
+    from hopscope.client.comparison import Comparison
 
     if isinstance(found, Comparison):
         return _changes(found)
@@ -67,7 +68,7 @@ def _lines(found: Topology) -> None:
     held = sorted(found.edges, key=lambda it: (_ORDER[it.state], -(it.bytes_rate or 0), it.id))
     if not held:
         click.echo("No traffic in this window.")
-        return
+        return remote.say_missing(found.completeness)
     rows = [
         (
             f"{nodes[it.client].name} → {nodes[it.server].name}", it.address, it.label, it.state,
@@ -95,6 +96,7 @@ def _lines(found: Topology) -> None:
             click.echo(f"{nodes[it.client].name} → {nodes[it.server].name} is {it.state}: {reason}")
     if found.total > len(held):
         click.echo(f"{len(held)} of {found.total} lines, those that moved the most bytes.")
+    remote.say_missing(found.completeness)
 
 
 def _seen(client: bool, server: bool, share: float) -> str:
@@ -103,9 +105,12 @@ def _seen(client: bool, server: bool, share: float) -> str:
 
 
 def _changes(found: Comparison) -> None:
-    if not found.lines:
+    windows = (f"{remote.clock(it.from_)} to {remote.clock(it.to)}" for it in (found.a, found.b))
+    click.echo(f"{' against '.join(windows)}: {found.compared} lines in both")
+    if found.lines:
+        rows = [(f"{it.client_name} → {it.server_name}", it.label, it.direction, it.sentence) for it in found.lines]
+        styles = ["bold red" if it.direction == "worse" else "" for it in found.lines]
+        remote.table(("CLIENT → SERVER", "PROTOCOL", "", "WHAT CHANGED"), rows, styles)
+    else:
         click.echo(f"Nothing of {found.compared} lines changed by more than it varies.")
-        return
-    rows = [(f"{it.client_name} → {it.server_name}", it.label, it.direction, it.sentence) for it in found.lines]
-    styles = ["bold red" if it.direction == "worse" else "" for it in found.lines]
-    remote.table(("CLIENT → SERVER", "PROTOCOL", "", "WHAT CHANGED"), rows, styles)
+    remote.say_missing((*found.completeness_a, *found.completeness_b))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from hopscope.client.frames import Rows
+from hopscope.client.frames import Listed, Rows
 
 if TYPE_CHECKING:
     import pandas
@@ -26,6 +26,40 @@ class Window:
     from_: datetime
     to: datetime
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Seconds of which an agent had to drop batches."""
+
+    from_: datetime
+    seconds: int
+    batches: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Something counted, by name."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much of a window one host saw, and what its queues and tables could not take.
+
+    `state`: what else its agent said at the end of the window. `missing`: what was not seen and why, a sentence each.
+    """
+
+    host: str
+    seconds_asked: int
+    seconds_recorded: float
+    gaps: tuple[Gap, ...]
+    amounts: tuple[Amount, ...]
+    state: dict[str, Any] | None
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +86,21 @@ class Service:
     first_seen: datetime
     last_seen: datetime
     health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Services(Listed[Service]):
+    """Services of a `total`. `window`: of their figures; `completeness`: how much of it was seen."""
+
+    window: Window
+    total: int
+    services: tuple[Service, ...]
+    completeness: tuple[Completeness, ...]
+
+    @property
+    def rows(self) -> tuple[Service, ...]:
+        """The services."""
+        return self.services
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +136,21 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Instances(Listed[Instance]):
+    """Instances of a `total`. `window`: of their figures; `completeness`: how much of it was seen."""
+
+    window: Window
+    total: int
+    instances: tuple[Instance, ...]
+    completeness: tuple[Completeness, ...]
+
+    @property
+    def rows(self) -> tuple[Instance, ...]:
+        """The instances."""
+        return self.instances
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """A process group. `command_line` is without secrets."""
 
@@ -107,6 +171,21 @@ class Process:
     first_seen: datetime
     last_seen: datetime
     tls_visibility: str
+
+
+@dataclass(frozen=True, slots=True)
+class Processes(Listed[Process]):
+    """Processes of a `total`. `window`: of their figures; `completeness`: how much of it was seen."""
+
+    window: Window
+    total: int
+    processes: tuple[Process, ...]
+    completeness: tuple[Completeness, ...]
+
+    @property
+    def rows(self) -> tuple[Process, ...]:
+        """The processes."""
+        return self.processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,35 +237,6 @@ class Task:
     not_traced: tuple[NotTraced, ...]
     hosts: tuple[str, ...]
     events: tuple[TaskEvent, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Seconds of which an agent had to drop batches."""
-
-    from_: datetime
-    seconds: int
-    batches: int
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Something counted, by name."""
-
-    name: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """How much of a window one host saw, and what its queues and tables could not take."""
-
-    host: str
-    seconds_asked: int
-    seconds_recorded: float
-    gaps: tuple[Gap, ...]
-    amounts: tuple[Amount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,36 +357,3 @@ class Topology:
     def to_pandas(self) -> pandas.DataFrame:
         """A row per line. Raises HopscopeError when pandas is not installed."""
         return Rows(self.edges).to_pandas()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is different on a line between two windows, A and B. `sure`: how far beyond chance, in standard errors."""
-
-    edge: str
-    client: str
-    server: str
-    client_name: str
-    server_name: str
-    label: str
-    kind: Literal["new", "gone", "changed"]
-    metric: str
-    a: float | None
-    b: float | None
-    change: float | None
-    direction: Literal["worse", "better", "amount"]
-    sure: float
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """B minus A, the surest change first. `compared`: lines that were, with so many `figures`."""
-
-    a: Window
-    b: Window
-    lines: tuple[Change, ...]
-    compared: int
-    figures: int
-    completeness_a: tuple[Completeness, ...]
-    completeness_b: tuple[Completeness, ...]

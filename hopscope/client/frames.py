@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
@@ -16,28 +17,29 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 
-class Rows(Sequence[Row]):
+class Listed(Sequence[Row]):
     """Answers of one kind, with a way into pandas and Arrow: a column for each plain field, nested ones by `a_b`."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = tuple(rows)
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def rows(self) -> tuple[Row, ...]:
+        """The answers."""
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
     def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
-        return self._rows[index]
+        return self.rows[index]
 
     def __len__(self) -> int:
-        return len(self._rows)
-
-    def __repr__(self) -> str:
-        return f"Rows({list(self._rows)!r})"
+        return len(self.rows)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row each. Raises HopscopeError when pandas is not installed."""
-        return frame(flat(row) for row in self._rows)
+        return frame(flat(row) for row in self.rows)
 
     def to_arrow(self) -> pyarrow.Table:
         """The same as an Arrow table. Raises HopscopeError when pyarrow is not installed."""
@@ -45,7 +47,22 @@ class Rows(Sequence[Row]):
             import pyarrow
         except ImportError as error:
             raise HopscopeError("pyarrow is not installed; pip install 'hopscope[frames]'") from error
-        return pyarrow.Table.from_pylist([flat(row) for row in self._rows])
+        return pyarrow.Table.from_pylist([flat(row) for row in self.rows])
+
+
+class Rows(Listed[Row]):
+    """Answers that come without anything beside them."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = tuple(rows)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The answers."""
+        return self._rows
+
+    def __repr__(self) -> str:
+        return f"Rows({list(self._rows)!r})"
 
 
 def frame(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:

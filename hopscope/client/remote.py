@@ -8,8 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from hopscope.client.answers import Comparison, Completeness, Instance, Process, Rule, Service, Task, Topology
+from hopscope.client.answers import (
+    Completeness,
+    Instance,
+    Instances,
+    Processes,
+    Rule,
+    Services,
+    Task,
+    Topology,
+)
 from hopscope.client.asking import Server
+from hopscope.client.comparison import Comparison
 from hopscope.client.failure import HopscopeError
 from hopscope.client.frames import Rows
 from hopscope.client.mesh import Mesh
@@ -46,13 +56,15 @@ class Client:
         """Ends the connection."""
         self._server.close()
 
-    def services(self, layer: str | None = None) -> Rows[Service]:
+    def services(self, layer: str | None = None) -> Services:
         """All services, or those with a layer, for example MESH."""
-        return Rows(self._ask("services", Service, many=True, layer=("String", layer)))
+        found: Services = self._ask("services", Services, layer=("String", layer))
+        return found
 
-    def instances(self, service: str) -> Rows[Instance]:
+    def instances(self, service: str) -> Instances:
         """The instances of a service, by its id or name."""
-        return Rows(self._ask("instances", Instance, many=True, service=("ID!", self._service(service))))
+        found: Instances = self._ask("instances", Instances, service=("ID!", self._service(service)))
+        return found
 
     def _service(self, wanted: str) -> str:
         known = self.services()
@@ -68,9 +80,10 @@ class Client:
             raise HopscopeError(f"there is no instance {instance}; see hopscope services, hopscope instances SERVICE")
         return found
 
-    def processes(self, instance: str) -> Rows[Process]:
+    def processes(self, instance: str) -> Processes:
         """The processes of an instance."""
-        return Rows(self._ask("processes", Process, many=True, instance=("ID!", instance)))
+        found: Processes = self._ask("processes", Processes, instance=("ID!", instance))
+        return found
 
     def create_task(self, instance: str, seconds: int = 300, rules: Sequence[Rule] = ()) -> Task:
         """Starts network profiling of an instance: its processes are traced, every call is timed, until `seconds` are

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +61,29 @@ class Seen:
 
     def profile(self) -> model.Profile:
         """The same as a profile: its edges, its window and how much of it was recorded."""
-        hosts = {held.host: held for held in self.completeness}
-        asked = sum(held.seconds_asked for held in self.completeness)
-        recorded = sum(held.seconds_recorded for held in self.completeness)
         window = model.Window(self.window.from_.isoformat().replace("+00:00", "Z"), float(self.window.seconds))
-        seconds = {"asked": asked, "recorded": recorded}
         probes = {name: model.Probe(None, None, why_not) for name, why_not in self.why_not.items()}
-        return model.Profile(", ".join(sorted(hosts)), window, self.edges, (), {"seconds": seconds}, probes)
+        hosts = sorted({held.host for held in self.completeness})
+        return model.Profile(", ".join(hosts), window, self.edges, (), together(self.completeness), probes)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row per edge, columns as in docs/profile.md. Raises HopscopeError when pandas is not installed."""
         return frame(rows(self.profile()))
+
+
+def together(seen: Iterable[Completeness]) -> dict[str, Any]:
+    """How much several hosts saw, in the shape of a profile's; `missing`: what was not seen, by host."""
+    seconds, connections, lost = Counter[str](), Counter[str](), Counter[str]()
+    found: dict[str, Any] = {"not_traced": {}, "missing": {}, "peers_aggregated": 0}
+    for held in seen:
+        amounts, state = {it.name: it.value for it in held.amounts}, held.state or {}
+        seconds.update(asked=held.seconds_asked, recorded=held.seconds_recorded)  # type: ignore[call-overload]
+        connections.update(state.get("connections") or {})
+        lost.update({name[5:]: round(number) for name, number in amounts.items() if name.startswith("lost.")})
+        found["peers_aggregated"] += round(amounts.get("peers_aggregated", 0))
+        found["not_traced"] |= state.get("not_traced") or {}
+        found["missing"] |= {held.host: list(held.missing)} if held.missing else {}
+    return {"seconds": dict(seconds), "connections": dict(connections), "lost": dict(+lost), **found}
 
 
 def _edge(held: Mapping[str, Any]) -> model.Edge:

@@ -33,6 +33,14 @@ class HeatCell:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasonSeries:
+    """How often for a reason, one value per step."""
+
+    reason: str
+    count: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MetricSeries:
     """A metric of one side, one value per step; None: not recorded, or see `why_not`."""
 
@@ -42,8 +50,10 @@ class MetricSeries:
     bytes: tuple[int | None, ...]
     rate: tuple[float | None, ...]
     average_ns: tuple[float | None, ...]
+    timed: tuple[int | None, ...]
     percentiles: tuple[Percentile, ...]
     heatmap: tuple[HeatCell, ...]
+    reasons: tuple[ReasonSeries, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,11 @@ def counts(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int
 
 
 def completeness(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """How much of both was seen: seconds and losses add up, what describes the end of a window is the later one's."""
+    """How much of both was seen: counts add up, what describes the end of a window is the later one's."""
     merged = {**first, **second}
+    for name in first.keys() & second.keys():
+        if isinstance(first[name], int | float):
+            merged[name] = first[name] + second[name]
     for name in ("seconds", "lost"):
         if name in first and name in second:
             merged[name] = {

@@ -24,7 +24,7 @@ def edge(server: End, connections: Connections, client_side: Side | None, protoc
 
 def profile(start: int, seconds: float, *edges: Edge, overflows: int = 0) -> Profile:
     heard = Listener(KNOWN, "127.0.0.1:80", start, 5, overflows)
-    lost = {"seconds": {"asked": seconds, "recorded": seconds}, "lost": {"rows": 1}}
+    lost = {"seconds": {"asked": seconds, "recorded": seconds}, "lost": {"rows": 1}, "peers_aggregated": 2}
     return Profile("host", Window(f"2026-01-01T00:00:0{start}+00:00", seconds), edges, (heard,), lost)
 
 
@@ -45,7 +45,11 @@ def test_sums_add_and_gauges_do_not() -> None:
     histogram = ((0, 128, 3), (128, 144, 2))
     assert found.client_side.metrics["write"] == Value(5, 50, time_ns=5, timed=5, histogram=histogram, reasons={"x": 5})
     assert found.client_side.tcp == {"srtt": 175, "min_rtt": 4, "lost": 2}
-    assert merged.completeness == {"seconds": {"asked": 4, "recorded": 4}, "lost": {"rows": 2}}
+    assert merged.completeness == {
+        "seconds": {"asked": 4, "recorded": 4},
+        "lost": {"rows": 2},
+        "peers_aggregated": 4,
+    }
     assert [(it.queue, it.overflows) for it in merged.listeners] == [(1, 2)]
 
 

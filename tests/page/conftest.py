@@ -41,6 +41,10 @@ class Site:
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         return self.server.ask(query, **variables)
 
+    def services(self) -> set[str]:
+        """Their names."""
+        return {it["name"] for it in self.ask("{ services { services { name } } }")["services"]["services"]}
+
     def instance(self, name: str) -> str:
         """The id of an instance."""
         return self.ask("query($id: ID!) { instance(id: $id) { id } }", id=name)["instance"]["id"]
@@ -117,7 +121,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         agent = stack.enter_context(_agent(folder, server, made))
         stack.enter_context(_shop(folder, made))
         found = Site(server, agent)
-        await_(lambda: [it for it in found.ask("{ services { name } }")["services"] if it["name"] == "shop"], 60)
+        await_(lambda: "shop" in found.services(), 60)
         await_(lambda: sum(it["rate"] or 0 for it in found.ask(LINES, id=SHOP)["topology"]["edges"]) > 20, 60)
         time.sleep(5)
         yield found

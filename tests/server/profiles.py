@@ -82,6 +82,11 @@ def profile(second: int, seed: int = 1, edges: int = 3) -> Profile:
         Window(datetime.fromtimestamp(second, UTC).isoformat(), 1.0),
         tuple(edge(chance, number) for number in range(edges)),
         (listener,),
-        {"seconds": {"asked": 1.0, "recorded": 1.0}, "lost": {"rows": 2}, "connections": {"all": 5, "own_slot": 5}},
+        {
+            "seconds": {"asked": 1.0, "recorded": 1.0},
+            "lost": {"rows": 2},
+            "peers_aggregated": 1,
+            "connections": {"all": 5, "own_slot": 5},
+        },
         {"write": Probe("L2", "tcp_sendmsg_locked"), "reset": Probe(None, None, "no hook on this kernel")},
     )

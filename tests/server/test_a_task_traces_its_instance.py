@@ -114,7 +114,9 @@ class World:
 
     def services(self) -> list[dict[str, Any]]:
         """What the server knows."""
-        found: list[dict[str, Any]] = self.server.ask("{ services { name layers processes } }")["services"]
+        found: list[dict[str, Any]] = self.server.ask("{ services { services { name layers processes } } }")[
+            "services"
+        ]["services"]
         return found
 
     def written(self, start: int) -> list[tuple[str, int, int]]:

@@ -107,7 +107,7 @@ class Slow:
     def __init__(self) -> None:
         self.asked = 0
         self.fields: Fields = {
-            "Query": {"agents": self.agents, "processes": lambda _, instance: [{}] * 50},
+            "Query": {"agents": self.agents, "processes": lambda _, instance: {"processes": [{}] * 50}},
             "Process": {"listeners": lambda _: self.agents(None)},
         }
 
@@ -121,7 +121,7 @@ class Slow:
     "query",
     [
         "{ a: agents { host } b: agents { host } c: agents { host } d: agents { host } e: agents { host } }",
-        '{ processes(instance: "x") { listeners { address } } }',
+        '{ processes(instance: "x") { processes { listeners { address } } } }',
     ],
 )
 def test_what_nobody_waits_for_any_more_stops(monkeypatch: pytest.MonkeyPatch, query: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -22,14 +23,15 @@ from .questions import EDGES, answered, expected
 UNSUPPORTED = {"reset": "no hook on this kernel"}
 SECONDS = 150
 SERIES = """
-query($edge: ID!, $side: SideName, $metric: String!, $step: Step!, $window: WindowInput!) {
-  series(edge: $edge, side: $side, metric: $metric, step: $step, window: $window) {
-    unit step window { from to } completeness { host secondsRecorded }
-    points {
-      at seen number
-      value { count bytes timeNs timed percentiles(shares: [0.5]) reasons { reason count } }
-    }
+query($edge: ID!, $metrics: [String!], $step: Step!, $window: WindowInput!) {
+  edgeSeries(edge: $edge, metrics: $metrics, step: $step, window: $window) {
+    step seen completeness { host secondsRecorded }
+    client { ...metric } server { ...metric }
+    tcp { side name values } connections { name values } failed { name values }
   }
+}
+fragment metric on MetricSeries {
+  metric whyNot count bytes averageNs timed percentiles { share ns } reasons { reason count }
 }
 """
 
@@ -71,53 +73,63 @@ def test_edges_of_one_second_and_of_many(told: tuple[Server, list[Profile]]) -> 
         assert seen["state"] == {"connections": {"all": 5, "own_slot": 5}}
 
 
-def test_series_of_one_edge(told: tuple[Server, list[Profile]]) -> None:
+def test_a_metric_over_time(told: tuple[Server, list[Profile]]) -> None:
     server, profiles = told
     start, edge = second(profiles[0]), profiles[0].edges[0]
-    asked = {"edge": edge.id, "side": "CLIENT", "metric": "write", "window": window(start - 5, start + SECONDS)}
-    seconds = server.ask(SERIES, step="SECOND", **asked)["series"]
+    asked = {"edge": edge.id, "metrics": ["write", "drop"], "window": window(start - 5, start + SECONDS)}
+    seconds = server.ask(SERIES, step="SECOND", **asked)["edgeSeries"]
+    write, drop = seconds["client"]
+    nothing: list[Any] = [None] * 5
     values = [given.edges[0].client_side.metrics["write"] for given in profiles]  # type: ignore[union-attr]
-    assert [point["seen"] for point in seconds["points"]] == [0] * 5 + [1] * SECONDS
-    assert [point["value"] for point in seconds["points"]] == [None] * 5 + [
-        {
-            "count": value.count,
-            "bytes": value.bytes,
-            "timeNs": value.time_ns,
-            "timed": value.timed,
-            "percentiles": [percentile(value.histogram or (), 0.5)],
-            "reasons": [],
-        }
-        for value in values
+    assert seconds["seen"] == [0] * 5 + [1] * SECONDS
+    for name in ("count", "bytes", "timed"):
+        assert write[name] == nothing + [getattr(value, name) for value in values]
+    assert write["averageNs"] == nothing + [(value.time_ns or 0) / (value.timed or 1) for value in values]
+    (median,) = [held["ns"] for held in write["percentiles"] if held["share"] == 0.5]
+    assert median == nothing + [pytest.approx(percentile(value.histogram or (), 0.5)) for value in values]
+    assert write["reasons"] == [] and write["whyNot"] is None
+    # Why packets were dropped, by second.
+    drops = [given.edges[0].client_side.metrics["drop"].reasons or {} for given in profiles]  # type: ignore[union-attr]
+    names = sorted({reason for held in drops for reason in held})
+    assert names and drop["reasons"] == [
+        {"reason": name, "count": nothing + [held.get(name, 0) for held in drops]} for name in names
     ]
     for step in ("MINUTE", "HOUR"):
-        points = server.ask(SERIES, step=step, **asked)["series"]["points"]
-        assert sum(point["value"]["count"] for point in points if point["value"]) == sum(v.count for v in values)
-        assert sum(point["seen"] for point in points) == SECONDS
+        points = server.ask(SERIES, step=step, **asked)["edgeSeries"]
+        assert sum(filter(None, points["client"][0]["count"])) == sum(value.count for value in values)
+        assert sum(points["seen"]) == SECONDS
 
 
-def test_series_of_plain_numbers(told: tuple[Server, list[Profile]]) -> None:
+def test_plain_numbers_over_time(told: tuple[Server, list[Profile]]) -> None:
     server, profiles = told
     start, edge = second(profiles[0]), profiles[0].edges[0]
     within = window(start, start + SECONDS)
-    for metric, side in (("srtt", "SERVER"), ("lost", "CLIENT"), ("active", None), ("opened", None)):
-        points = server.ask(SERIES, edge=edge.id, side=side, metric=metric, step="SECOND", window=within)["series"]
-        wanted = []
-        for given in profiles:
-            found = given.edges[0]
-            measured = found.server_side if side == "SERVER" else found.client_side
-            assert measured is not None
-            wanted.append(measured.tcp[metric] if side else getattr(found.connections, metric))
-        assert [point["number"] for point in points["points"]] == wanted
+    found = server.ask(SERIES, edge=edge.id, step="SECOND", window=within)["edgeSeries"]
+    tcp = {(held["side"], held["name"]): held["values"] for held in found["tcp"]}
+    own = {held["name"]: held["values"] for held in (*found["connections"], *found["failed"])}
+    first = [given.edges[0] for given in profiles]
+    assert tcp["SERVER", "srtt"] == [it.server_side.tcp["srtt"] for it in first if it.server_side]
+    assert tcp["CLIENT", "lost"] == [it.client_side.tcp["lost"] for it in first if it.client_side]
+    assert own["active"] == [it.connections.active for it in first]
+    assert own["opened"] == [it.connections.opened for it in first]
+    assert own["refused"] == [it.connections.failed["refused"] for it in first]
 
 
 def test_listeners_agents_and_the_catalogue(told: tuple[Server, list[Profile]]) -> None:
     server, profiles = told
     start, last = second(profiles[0]), profiles[-1].listeners[0]
-    listeners = server.ask(
-        "query($w: WindowInput!) { listeners(window: $w) { address queue limit overflows synacksRetransmitted"
-        " process { process } } }",
+    found = server.ask(
+        "query($w: WindowInput!) { listeners(window: $w) { listeners { address queue limit overflows"
+        " synacksRetransmitted process { process } } completeness { secondsRecorded missing } } }",
         w=window(start, start + SECONDS),
     )["listeners"]
+    (seen,) = found["completeness"]
+    assert seen["secondsRecorded"] == SECONDS
+    assert seen["missing"] == [
+        f"{SECONDS} connections had peers beyond the limit of their process and are counted by network",
+        f"lost: rows {2 * SECONDS}",
+    ]
+    listeners = found["listeners"]
     assert listeners == [
         {
             "address": last.address,

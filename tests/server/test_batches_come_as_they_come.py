@@ -97,7 +97,8 @@ def test_an_agent_of_the_first_version_is_understood(server: Server) -> None:
     server.send(batch.SerializeToString())
     (edge,) = server.ask(EDGES, window=window(batch.second, 1))["edges"]["edges"]
     assert (edge["id"], edge["client"]["process"], edge["server"]["service"]) == ("0123456789abcdef", "curl", "shop")
-    processes = server.ask('{ processes(instance: "pod-1") { id pids commandLine labels { name } } }')["processes"]
+    processes = server.ask('{ processes(instance: "pod-1") { processes { id pids commandLine labels { name } } } }')
+    processes = processes["processes"]["processes"]
     assert {"id": "00000000000000bb", "pids": [], "commandLine": None, "labels": []} in processes
 
 

@@ -255,10 +255,8 @@ def test_health_and_what_the_api_refuses(server: Server) -> None:
         ("{ edges(window: {last: 0}) { total } }", "0 seconds"),
         ("{ edges(window: {last: 10}, limit: 6000) { total } }", "from 1 to 5000"),
         ('{ edges(window: {from: "tomorrow", to: "never"}) { total } }', "not a moment"),
-        ('{ series(edge: "12", side: CLIENT, metric: "write", window: {last: 60}) { unit } }', "no edge"),
-        ('{ series(edge: "12", side: CLIENT, metric: "nope", window: {last: 60}) { unit } }', "no metric"),
-        ('{ series(edge: "12", side: CLIENT, metric: "write", window: {last: 60000}) { unit } }', "11000 points"),
-        ('{ series(edge: "12", metric: "write", window: {last: 60}) { unit } }', "which"),
+        ('{ edgeSeries(edge: "12", window: {last: 60}) { step } }', "no edge"),
+        ('{ edgeSeries(edge: "12", metrics: ["nope"], window: {last: 60}) { step } }', "no metric"),
         ("{ agents { " + "host " * 4500 + "} }", "token"),
     ):
         answer = server.post(query, {})

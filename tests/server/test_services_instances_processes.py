@@ -13,18 +13,24 @@ from .world import CLIENT, SERVER, Host, edge, now, row, traffic
 
 SERVICES = """
 query($layer: String, $window: WindowInput) { services(layer: $layer, window: $window) {
-  id name layers instances processes firstSeen lastSeen health { state reasons rate bytesRate p99Ns since lines } } }
+  window { seconds } total completeness { host secondsAsked secondsRecorded missing } services {
+  id name layers instances processes firstSeen lastSeen health { state reasons rate bytesRate p99Ns since lines } } } }
 """
 INSTANCES = """
 query($of: ID!) { instances(service: $of) {
+  completeness { host missing } instances {
   id name host layers labels { name value } processes firstSeen service { name instances }
-  health { state lines } agent { host version } task { id } } }
+  health { state lines } agent { host version } task { id } } } }
 """
 PROCESSES = """
 query($of: ID!) { processes(instance: $of) {
+  window { seconds } total completeness { host missing } processes {
   id name instance service layer detectType host pids container cgroup executable commandLine started
-  labels { name value } firstSeen lastSeen tlsVisibility listeners { address } } }
+  labels { name value } firstSeen lastSeen tlsVisibility listeners { address } } } }
 """
+
+
+MISSING = "{} of 20 seconds were recorded: its agent did not report"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +62,7 @@ def told() -> Iterator[tuple[Server, dict[str, int], int]]:
 
 def test_services(told: tuple[Server, dict[str, int], int]) -> None:
     server, _, start = told
-    found = {it["name"]: it for it in server.ask(SERVICES)["services"]}
+    found = {it["name"]: it for it in server.ask(SERVICES)["services"]["services"]}
     assert set(found) == {"reviews", "vm-7"}
     reviews, host = found["reviews"], found["vm-7"]
     assert reviews["id"] == "cmV2aWV3cw==.1" and reviews["layers"] == ["MESH", "MESH_DP"]
@@ -71,14 +77,14 @@ def test_services(told: tuple[Server, dict[str, int], int]) -> None:
     assert host["health"] == {
         "state": "NONE", "reasons": [], "rate": None, "bytesRate": None, "p99Ns": None, "since": None, "lines": 0,
     }  # fmt: skip
-    assert [it["name"] for it in server.ask(SERVICES, layer="OS_LINUX")["services"]] == ["vm-7"]
+    assert [it["name"] for it in server.ask(SERVICES, layer="OS_LINUX")["services"]["services"]] == ["vm-7"]
     before = {"from": text(start - 100), "to": text(start)}
-    assert server.ask(SERVICES, window=before)["services"] == []
+    assert server.ask(SERVICES, window=before)["services"]["services"] == []
 
 
 def test_instances(told: tuple[Server, dict[str, int], int]) -> None:
     server, _, start = told
-    one, two = sorted(server.ask(INSTANCES, of="cmV2aWV3cw==.1")["instances"], key=lambda it: it["name"])
+    one, two = sorted(server.ask(INSTANCES, of="cmV2aWV3cw==.1")["instances"]["instances"], key=lambda it: it["name"])
     assert one["id"] == "cmV2aWV3cw==.1_cmV2aWV3cy12MS1hYmM=" and one["name"] == "reviews-v1-abc"
     assert one["labels"] == [{"name": "app", "value": "reviews"}] or one["labels"] == [
         {"name": "version", "value": "v1"}
@@ -87,7 +93,37 @@ def test_instances(told: tuple[Server, dict[str, int], int]) -> None:
     assert one["service"] == {"name": "reviews", "instances": 2} and one["agent"] == {"host": "node-1", "version": "1"}
     assert one["health"] == {"state": "HEALTHY", "lines": 1} and two["health"] == {"state": "FAILING", "lines": 1}
     assert one["task"] is None
-    assert server.ask(INSTANCES, of="reviews")["instances"][0]["service"]["name"] == "reviews"
+    assert server.ask(INSTANCES, of="reviews")["instances"]["instances"][0]["service"]["name"] == "reviews"
+
+
+def test_what_was_seen_comes_with_the_answer(told: tuple[Server, dict[str, int], int]) -> None:
+    server, _, start = told
+    within = {"from": text(start - 10), "to": text(start + 10)}
+    found = server.ask(SERVICES, window=within)["services"]
+    assert (found["window"], found["total"]) == ({"seconds": 20}, 2)
+    asked = {"secondsAsked": 20}
+    assert sorted(found["completeness"], key=lambda it: it["host"]) == [
+        {"host": "node-1", **asked, "secondsRecorded": 10, "missing": [MISSING.format(10)]},
+        {"host": "vm-7", **asked, "secondsRecorded": 1, "missing": [MISSING.format(1)]},
+    ]
+    # Of each answer only the hosts that it is about, and a silent one is not left out.
+    (host,) = server.ask(SERVICES, layer="OS_LINUX", window=within)["services"]["completeness"]
+    assert host["host"] == "vm-7"
+    (host,) = server.ask(INSTANCES, of="reviews")["instances"]["completeness"]
+    assert host["host"] == "node-1" and "did not report" in host["missing"][0]
+    found = server.ask(PROCESSES, of="vm-7")["processes"]
+    assert (found["window"], found["total"]) == ({"seconds": 60}, 1)
+    assert [it["host"] for it in found["completeness"]] == ["vm-7"]
+    one = "query($of: ID!) { instance(id: $of) { completeness { host } } }"
+    assert server.ask(one, of="vm-7")["instance"] == {"completeness": [{"host": "vm-7"}]}
+    looks = "query($w: WindowInput!) { needsLook(window: $w) { completeness { host missing } } }"
+    assert {it["host"] for it in server.ask(looks, w=within)["needsLook"]["completeness"]} == {"node-1", "vm-7"}
+    line = """query($id: ID!, $w: WindowInput!) {
+      edge(id: $id, window: $w) { completeness { host secondsRecorded } }
+      timeline(instance: "vm-7", window: $w) { completeness { host secondsRecorded } } }"""
+    answer = server.ask(line, id=f"{told[1]['bad']:016x}", w=within)
+    assert answer["edge"]["completeness"] == [{"host": "node-1", "secondsRecorded": 10}]
+    assert answer["timeline"]["completeness"] == [{"host": "vm-7", "secondsRecorded": 1}]
 
 
 @pytest.mark.parametrize("name", ["cmV2aWV3cw==.1_cmV2aWV3cy12MS1hYmM=", "reviews/reviews-v1-abc", "reviews-v1-abc"])
@@ -98,7 +134,7 @@ def test_an_instance_is_named_in_three_ways(told: tuple[Server, dict[str, int], 
 
 def test_processes(told: tuple[Server, dict[str, int], int]) -> None:
     server, ids, start = told
-    envoy, python = server.ask(PROCESSES, of="reviews-v1-abc")["processes"]
+    envoy, python = server.ask(PROCESSES, of="reviews-v1-abc")["processes"]["processes"]
     assert envoy == {
         "id": f"{ids['envoy']:016x}", "name": "envoy", "instance": "cmV2aWV3cw==.1_cmV2aWV3cy12MS1hYmM=",
         "service": "reviews", "layer": "MESH_DP", "detectType": "KUBERNETES", "host": "node-1", "pids": [7, 8],
@@ -108,7 +144,7 @@ def test_processes(told: tuple[Server, dict[str, int], int]) -> None:
         "tlsVisibility": "not read: payload is not decrypted",
     }  # fmt: skip
     assert (python["name"], python["container"], python["started"]) == ("python", None, None)
-    (redis,) = server.ask(PROCESSES, of="vm-7")["processes"]
+    (redis,) = server.ask(PROCESSES, of="vm-7")["processes"]["processes"]
     assert (redis["service"], redis["layer"], redis["detectType"]) == ("vm-7", "OS_LINUX", "LINUX")
 
 

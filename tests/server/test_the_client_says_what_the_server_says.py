@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,10 +74,15 @@ def test_services_instances_processes(client: Client, told: tuple[Server, int]) 
     processes = client.processes(instance.name)
     assert {it.name: (it.layer, it.pids) for it in processes} == {"envoy": ("MESH_DP", (7, 8)), "python": ("MESH", ())}
     said = json.loads(hopscope(told[0], "processes", "reviews-v1-abc", "--json"))
-    assert [it["id"] for it in said] == [it.id for it in processes]
+    assert [it["id"] for it in said["processes"]] == [it.id for it in processes]
+    assert said["completeness"][0]["missing"] and said["window"]["seconds"] == 60
     assert "python app.py" in hopscope(told[0], "processes", "reviews-v1-abc")
     assert "reviews-v1-abc" in hopscope(told[0], "instances", "reviews")
     assert "reviews" in hopscope(told[0], "services", "--layer", "MESH")
+    # Each says that only some seconds of the last minute were seen.
+    for words in (("services",), ("instances", "reviews"), ("processes", "reviews-v1-abc"), ("topology", instance.id)):
+        shown = hopscope(told[0], *words, *(("--window", "1m") if words[0] == "topology" else ()))
+        assert re.search(r"Seen in part on node-1: \d of 60 seconds were recorded: its agent did not report\.", shown)
     frame = processes.to_pandas()
     assert list(frame["name"]) == [it.name for it in processes] and processes.to_arrow().num_rows == 2
 
@@ -117,7 +123,9 @@ def test_the_mesh_and_the_pods_of_a_service(server: Server) -> None:
     whole = next(part for part in pods.lines[0].latency if part.part == "whole")
     assert sum(count for *_, count in whole.histogram) == 20
     assert {held.name for held in mesh.complete} >= {"seconds.asked", "seconds.received"}
-    heading, row, *_ = hopscope(server, "mesh", "--window", "1m").splitlines()
+    heading, row, *rest = hopscope(server, "mesh", "--window", "1m").splitlines()
+    # The server is younger than the window.
+    assert re.match(r"Logs were taken in \d+ of 60 seconds\.", rest[0]), rest
     assert heading.split()[-4:] == ["CALLER", "PROXIES", "NETWORK", "APP"]
     averages = [part.average_ns for part in mesh.lines[0].latency if part.part in ("network", "app")]
     assert row.startswith("page.default → cart.default") and row.split()[-2:] == [duration(it) for it in averages]
@@ -165,7 +173,20 @@ def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     frame = series.to_pandas()
     assert list(frame[(frame.metric == "write") & (frame.side == "client")]["count"]) == counts
     words = ("--from", begin.isoformat(), "--to", (begin + timedelta(seconds=SECONDS)).isoformat())
-    assert json.loads(hopscope(server, "edges", "pod-1", *words, "--json"))["edges"]
+    said = json.loads(hopscope(server, "edges", "pod-1", *words, "--json"))
+    why = [f"{SECONDS} connections had peers beyond the limit of their process and are counted by network"]
+    why.append(f"lost: rows {2 * SECONDS}")
+    assert said["edges"] and said["completeness"] == {
+        "seconds": {"asked": SECONDS, "recorded": SECONDS},
+        "connections": {"all": 5, "own_slot": 5},
+        "lost": {"rows": 2 * SECONDS},
+        "peers_aggregated": SECONDS,
+        "not_traced": {},
+        "missing": {"host-a": why},
+    }
+    for more in ((), ("--metric", "write", "--step", "1s")):
+        shown = " ".join(hopscope(server, "edges", "pod-1", *words, *more).split())
+        assert f"Seen in part on host-a: {'; '.join(why)}." in shown
     assert "write" not in hopscope(server, "edges", "pod-1", *words, "--metric", "write", "--step", "1s").lower()[:5]
 
 

@@ -76,12 +76,16 @@ class Hosts:
         nodes = self.topology(instance)["nodes"]
         return {(node["kind"], node["instance"], node["name"]) for node in nodes if not node["inside"]}
 
+    def services(self) -> set[str]:
+        """Their names."""
+        return {it["name"] for it in self.server.ask("{ services { services { name } } }")["services"]["services"]}
+
 
 @pytest.fixture
 def hosts(server: Server, tmp_path: Path) -> Iterator[Hosts]:
     with contextlib.ExitStack() as stack:
         it = Hosts(stack, server, tmp_path)
-        wait(lambda: {"one", "two"} <= {s["name"] for s in server.ask("{ services { name } }")["services"]}, 25)
+        wait(lambda: {"one", "two"} <= it.services(), 25)
         yield it
 
 

@@ -157,7 +157,7 @@ def test_people_ask_with_a_token_and_trust_its_authority(
             client.services()
     (tmp_path / "token").write_text(secret + "\n")
     known = ["--ca", str(authority.file), "--token-file", str(tmp_path / "token")]
-    assert json.loads(asks(server, "services", "--json", *known)) == []
+    assert json.loads(asks(server, "services", "--json", *known))["services"] == []
     assert json.loads(asks(server, "store", "status", "--json", *known))["server"]["spooled"] == 0
     assert "a token is needed" in asks(server, "store", "status", *known[:2], code=1)
     assert "CERTIFICATE_VERIFY_FAILED" in asks(server, "store", "check", *known[2:], code=1)

@@ -356,6 +356,8 @@ def _completeness(given: Mapping[str, Any]) -> tuple[dict[str, float], dict[str,
     for name, value in given.items():
         if name in ("seconds", "lost") and isinstance(value, Mapping):
             amounts.update({f"{name}.{key}": float(number) for key, number in value.items()})
+        elif isinstance(value, int | float):
+            amounts[name] = float(value)
         else:
             state[name] = value
     return amounts, state

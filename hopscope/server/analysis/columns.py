@@ -17,7 +17,7 @@ from hopscope.edges.histogram import BUCKETS, FOREVER, bounds
 from hopscope.metrics import Metric
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
-ABSENT = "absent"
+ABSENT, TIMES = "absent", ("time_ns", "call_ns", "queue_ns")
 _LOW = np.array([bounds(index)[0] for index in range(BUCKETS)], "f8")
 # Of the last bucket only the lower bound is known: it is taken as an octave.
 _HIGH = np.array([bounds(i)[1] if bounds(i)[1] != FOREVER else 2 * bounds(i)[0] for i in range(BUCKETS)], "f8")
@@ -63,6 +63,11 @@ def by_label(rows: Iterable[Row]) -> dict[int, dict[str, Row]]:
     return found
 
 
+def reasons(labels: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows by label without those that are no reasons."""
+    return {label: row for label, row in labels.items() if label not in ("", ABSENT, *TIMES)}
+
+
 def measured(metric: Metric, labels: Mapping[str, Row], points: Points, probe: Mapping[str, Any] | None) -> Any:
     """See `MetricSeries` in the schema."""
     if not labels and probe is not None and not probe["rung"]:
@@ -70,9 +75,8 @@ def measured(metric: Metric, labels: Mapping[str, Row], points: Points, probe: M
         return {
             "metric": metric.name,
             "why_not": probe["why_not"] or "not supported",
-            **dict.fromkeys(("count", "bytes", "rate", "average_ns"), nothing),
-            "percentiles": [],
-            "heatmap": [],
+            **dict.fromkeys(("count", "bytes", "rate", "average_ns", "timed"), nothing),
+            **{name: [] for name in ("percentiles", "heatmap", "reasons")},
         }
     count = points.sums(labels.get(""), "count")
     if ABSENT in labels:
@@ -92,12 +96,17 @@ def measured(metric: Metric, labels: Mapping[str, Row], points: Points, probe: M
         "bytes": whole(moved),
         "rate": floats(rate),
         "average_ns": floats(average),
+        "timed": whole(points.sums(timed, "count") if "timed" in metric.parts else np.full(len(points), np.nan)),
+        "reasons": [
+            {"reason": reason, "count": whole(points.sums(row, "count"))}
+            for reason, row in sorted(reasons(labels).items())
+        ],
         **_distribution(labels, points),
     }
 
 
 def _distribution(labels: Mapping[str, Row], points: Points) -> dict[str, Any]:
-    held = [labels[part] for part in ("time_ns", "call_ns", "queue_ns") if part in labels]
+    held = [labels[part] for part in TIMES if part in labels]
     buckets = sum((points.histogram(row) for row in held), np.zeros((len(points), BUCKETS), np.int64))
     if not buckets.any():
         return {"percentiles": [], "heatmap": []}

@@ -96,7 +96,7 @@ class Compare:
         count = -(-cut.span.seconds // size)
         # A coarse row that lies in two parts would count in one of them.
         fine = Cut.one(next(table for table, _ in cut.pieces if table.seconds == finest), cut.span)
-        completeness = [row for row in self._reader.completeness(cut) if row["id"] in hosts]
+        completeness = self._reader.completeness(cut, hosts)
         return _Window(
             cut,
             self._lines.summed(cut, ids),

@@ -18,7 +18,6 @@ from hopscope.server.query.me import Me
 from hopscope.server.query.mesh import Mesh
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.search import Search
-from hopscope.server.query.series import Series
 from hopscope.server.query.stored import Stored
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.timeline import Timeline
@@ -34,7 +33,6 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, limit: 
     entities = Entities(reader, lines, agents, listeners, tasked)
     return [
         Edges(reader),
-        Series(reader),
         EdgeSeries(reader, kept_longer),
         listeners,
         agents,

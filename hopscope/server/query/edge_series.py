@@ -69,7 +69,7 @@ class EdgeSeries:
             "server": sides[1][0],
             "tcp": sides[0][1] + sides[1][1],
             **_itself(itself, Points(most)),
-            "completeness": [row for row in self._reader.completeness(cut) if row["id"] in hosts],
+            "completeness": self._reader.completeness(cut, set(hosts)),
         }
 
     def _cut(self, span: Span, step: Step, points: int | None, names: set[Name]) -> tuple[Cut, int]:

@@ -17,11 +17,11 @@ from hopscope.server.query.alive import Alive
 from hopscope.server.query.figures import by_metric, number, side
 from hopscope.server.query.neighbours import named, neighbours
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row, number_of, window_of
+from hopscope.server.query.reader import Reader, Row, hosts_of, number_of, window_of
 from hopscope.server.query.windows import Cut, asked, best
 
 MOST_EDGES, MOST_SHARES = 5000, 20
-SIDES = {None: 0, "client": 1, "server": 2}
+SIDES = {"client": 1, "server": 2}
 
 
 class Edges:
@@ -32,6 +32,7 @@ class Edges:
         self._alive = Alive(reader)
         self.fields: Fields = {
             "Query": {"edges": self.edges, "edge": self.edge},
+            "Edge": {"completeness": lambda it: self._reader.completeness(it["_cut"], it["_hosts"])},
             "Side": {"metrics": _chosen},
             "Value": {"percentiles": _percentiles},
         }
@@ -52,9 +53,13 @@ class Edges:
             known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
             which, ids = "line IN {ids:Array(UInt64)}", known.mine
         shown, total = self._reader.busiest(cut, which, limit, own=int(own), ids=ids)
-        completeness = self._reader.completeness(cut)
         whole = {line: known.whole(line) if known else (line, line) for line in shown}
         things = known.things if known else self._reader.entities("edge", shown)
+        hosts = None
+        if known is not None:
+            hosts = {row["host"] for pair in whole.values() for half in pair for row in things[half]}
+            hosts |= hosts_of(known.own.values(), cut.span)
+        completeness = self._reader.completeness(cut, hosts)
         return {
             "window": window_of(cut.span),
             "step": cut.step,
@@ -93,7 +98,14 @@ class Edges:
                     1: rows[client][1],
                     2: rows[server][2],
                 }
-                made.append({**edge_of(held, sides, processes, seconds, probes, logged), "id": f"{line:016x}"})
+                made.append(
+                    {
+                        **edge_of(held, sides, processes, seconds, probes, logged),
+                        "id": f"{line:016x}",
+                        "_cut": cut,
+                        "_hosts": {row["host"] for row in held},
+                    }
+                )
         return made
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from hopscope.server.access.identity import Caller
@@ -23,9 +23,9 @@ from hopscope.server.query.alive import LATELY, Alive
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row, once
+from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, once, window_of
 from hopscope.server.query.tasks import TaskQueries
-from hopscope.server.query.windows import Span, asked, few_rows, text
+from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
 
 MOST = 5000
 HEALTH_SECONDS = 60
@@ -52,8 +52,12 @@ class Entities:
                 "instance": self.instance,
                 "processes": self.processes,
             },
+            "Services": {"completeness": _completeness},
+            "Instances": {"completeness": _completeness},
+            "Processes": {"completeness": _completeness},
             "Service": {"health": _health},
             "Instance": {
+                "completeness": _completeness,
                 "health": _health,
                 "service": lambda it: it["_services"]()[it["_name"].service],
                 "agent": lambda it: it["_agents"]().get(it["host"]),
@@ -62,26 +66,43 @@ class Entities:
             "Process": {"listeners": self._listeners_of},
         }
 
-    def services(self, _: Caller, layer: str | None = None, window: Window = None) -> list[dict[str, Any]]:
+    def services(self, _: Caller, layer: str | None = None, window: Window = None) -> dict[str, Any]:
         """See `Query.services` in the schema."""
-        found = self._services(list(self.known(window).values()), window)
-        return [it for it in found if layer is None or layer in it["layers"]][:MOST]
+        cut, held = self._cut(window), list(self.known(window).values())
+        found = [it for it in self._services(held, cut) if layer is None or layer in it["layers"]]
+        shown = {it["name"] for it in found}
+        hosts = _hosts(cut, (it for it in held if it.name.service in shown))
+        return self._answer(cut, hosts, "services", found)
 
-    def instances(self, _: Caller, service: str, window: Window = None) -> list[dict[str, Any]]:
+    def instances(self, _: Caller, service: str, window: Window = None) -> dict[str, Any]:
         """See `Query.instances` in the schema."""
         wanted = service_of(service) if service.endswith(".1") else service
-        found = [it for it in self.known(window).values() if it.name.service == wanted]
-        if not found and not any(name.service == wanted for name in self.known(None)):
+        cut, held = self._cut(window), [it for it in self.known(window).values() if it.name.service == wanted]
+        if not held and not any(name.service == wanted for name in self.known(None)):
             raise ValueError(f"there is no service {wanted!r}")
-        return self._instances(found, window)
+        return self._answer(cut, _hosts(cut, held), "instances", self._instances(held, cut, window))
 
     def instance(self, _: Caller, id: str) -> dict[str, Any] | None:
         """See `Query.instance` in the schema."""
         return self.shown(self._alive.meant(id))
 
-    def processes(self, _: Caller, instance: str, window: Window = None) -> list[dict[str, Any]]:
+    def processes(self, _: Caller, instance: str, window: Window = None) -> dict[str, Any]:
         """See `Query.processes` in the schema."""
-        return self.processes_of(self._alive.meant(instance), window)
+        cut, name = self._cut(window), self._alive.meant(instance)
+        hosts = _hosts(cut, (it for it in self.known(window).values() if it.name == name))
+        return self._answer(cut, hosts, "processes", self._processes(name, window))
+
+    def _answer(self, cut: Cut, hosts: set[int], what: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "window": window_of(cut.span),
+            "total": len(found),
+            what: found[:MOST],
+            "_completeness": lambda: self._reader.completeness(cut, hosts),
+        }
+
+    def _cut(self, window: Window) -> Cut:
+        now = time.time()
+        return few_rows(asked(window or {"last": HEALTH_SECONDS}, now), now, self._reader.retention)
 
     def known(self, window: Window) -> dict[Name, Instance]:
         """All instances, or those of which something was told in a window."""
@@ -103,10 +124,10 @@ class Entities:
 
     def shown(self, name: Name) -> dict[str, Any]:
         """See `Instance` in the schema."""
-        return self._instances([self.known(None)[name]], None)[0]
+        return self._instances([self.known(None)[name]], self._cut(None), None)[0]
 
-    def _services(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
-        health = self._health(window, lambda name: name.service)
+    def _services(self, held: Sequence[Instance], cut: Cut) -> list[dict[str, Any]]:
+        health = self._health(cut, lambda name: name.service)
         by_name: dict[str, list[Instance]] = {}
         for it in held:
             by_name.setdefault(it.name.service, []).append(it)
@@ -126,10 +147,11 @@ class Entities:
         ]
         return sorted(made, key=_latest_first)
 
-    def _instances(self, held: Sequence[Instance], window: Window) -> list[dict[str, Any]]:
-        health = self._health(window, lambda name: name)
+    def _instances(self, held: Sequence[Instance], cut: Cut, window: Window) -> list[dict[str, Any]]:
+        health = self._health(cut, lambda name: name)
         hosts = self._reader.hosts()
-        services = cache(lambda: self._by_name(window))
+        services = cache(lambda: self._by_name(cut, window))
+        seen = cache(lambda: {row["id"]: row for row in self._reader.completeness(cut, _hosts(cut, held))})
         agents = cache(lambda: {it["host"]: it for it in self._agents.agents(_NOBODY)})
         tasks = cache(self._tasks.running)
         made: list[dict[str, Any]] = [
@@ -145,21 +167,20 @@ class Entities:
                 "processes": it.alive,
                 "first_seen": text(it.first),
                 "last_seen": text(it.last),
+                "_completeness": partial(_of_hosts, seen, _hosts(cut, [it])),
                 "_health": health,
                 "_agents": agents,
                 "_tasks": tasks,
             }
             for it in held
         ]
-        return sorted(made, key=_latest_first)[:MOST]
+        return sorted(made, key=_latest_first)
 
-    def _by_name(self, window: Window) -> dict[str, dict[str, Any]]:
-        return {it["name"]: it for it in self._services(list(self.known(window).values()), window)}
+    def _by_name(self, cut: Cut, window: Window) -> dict[str, dict[str, Any]]:
+        return {it["name"]: it for it in self._services(list(self.known(window).values()), cut)}
 
-    def _health(self, window: Window, key: Callable[[Name], Any]) -> Callable[[], dict[Any, dict[str, Any]]]:
+    def _health(self, cut: Cut, key: Callable[[Name], Any]) -> Callable[[], dict[Any, dict[str, Any]]]:
         def work() -> dict[Any, dict[str, Any]]:
-            now = time.time()
-            cut = few_rows(asked(window or {"last": HEALTH_SECONDS}, now), now, self._reader.retention)
             found = self._lines.health(cut, key)
             bad = {it.worst: it.state for it in found.values() if it.worst and it.state in ("failing", "slow")}
             since = self._lines.since(bad, cut.span.end) if bad else {}
@@ -167,8 +188,7 @@ class Entities:
 
         return cache(work)
 
-    def processes_of(self, name: Name, window: Window = None) -> list[dict[str, Any]]:
-        """The processes of an instance."""
+    def _processes(self, name: Name, window: Window) -> list[dict[str, Any]]:
         now = time.time()
         span = asked(window, now) if window else Span(0, int(now) + 86_400)
         hosts = self._reader.hosts()
@@ -178,15 +198,28 @@ class Entities:
             process(row, name, hosts, first.get(row["id"]) or row["last_second"])
             for row in own
             if first.get(row["id"], 0) < span.end
-        ][:MOST]
+        ]
 
     def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
-        found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})
+        found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})["listeners"]
         return [listener for listener in found if listener["process"]["id"] == held["id"]]
 
 
 _NOBODY = Caller("", "read")
 _NO_LINES = {"state": "none", "reasons": [], "lines": 0}
+
+
+def _hosts(cut: Cut, held: Iterable[Instance]) -> set[int]:
+    """The hosts that watch instances: one that was silent for long before the window is gone."""
+    return {host for it in held for host, last in it.hosts.items() if last >= cut.span.start - GONE_SECONDS}
+
+
+def _of_hosts(seen: Callable[[], dict[int, dict[str, Any]]], hosts: set[int]) -> list[dict[str, Any]]:
+    return [row for host, row in seen().items() if host in hosts]
+
+
+def _completeness(held: Row) -> Any:
+    return held["_completeness"]()
 
 
 def _health(held: Row) -> Any:

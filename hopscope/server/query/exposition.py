@@ -188,7 +188,7 @@ def _named(things: list[Row], processes: Mapping[int, Row]) -> tuple[str, ...]:
 def _families(
     rows: Iterable[Row], numbers: Mapping[int, str], names: Mapping[int, tuple[str, ...]]
 ) -> Iterator[Metric]:
-    sides = {number: name for name, number in SIDES.items() if name}
+    sides = {number: name for name, number in SIDES.items()}
     counts, sizes = defaultdict(list), defaultdict(list)
     failed = GaugeMetricFamily(
         "hopscope_edge_failed_connects",

@@ -11,11 +11,10 @@ from typing import Any
 
 from hopscope.edges.histogram import Triple, bounds
 from hopscope.metrics import BY_NUMBER, SIDE, TCP, Metric
+from hopscope.server.analysis.columns import ABSENT, TIMES, reasons
 
 Row = Mapping[str, Any]
 Labels = Mapping[str, Row]
-ABSENT = "absent"
-_TIMES = ("time_ns", "call_ns", "queue_ns")
 
 
 def by_metric(rows: Iterable[Row]) -> dict[int, dict[str, Row]]:
@@ -58,7 +57,7 @@ def value(metric: Metric, labels: Labels, seconds: float, probes: Mapping[str, A
         return _none(metric, "not measured in this window")
     whole = labels.get("", {})
     count, moved = whole.get("count", 0), whole.get("bytes", 0) if "bytes" in metric.parts else None
-    times = {part: labels[part] for part in _TIMES if part in labels}
+    times = {part: labels[part] for part in TIMES if part in labels}
     timed = next((times[part] for part in ("time_ns", "call_ns") if part in times), None)
     return {
         "metric": metric.name,
@@ -70,11 +69,7 @@ def value(metric: Metric, labels: Labels, seconds: float, probes: Mapping[str, A
         "timed": timed["count"] if timed else None,
         "average_ns": timed["total"] / timed["count"] if timed and timed["count"] else None,
         "histogram": [triple for row in times.values() for triple in triples(row["histogram"])],
-        "reasons": [
-            {"reason": label, "count": row["count"]}
-            for label, row in labels.items()
-            if label not in ("", ABSENT, *_TIMES)
-        ],
+        "reasons": [{"reason": label, "count": row["count"]} for label, row in reasons(labels).items()],
         "why_not": probe["why_not"] or None if probe and not probe["rung"] else None,
     }
 

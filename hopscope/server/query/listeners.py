@@ -12,7 +12,7 @@ from hopscope.server.access.identity import Caller
 from hopscope.server.query.edges import end_of
 from hopscope.server.query.figures import by_metric, number
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row
+from hopscope.server.query.reader import Reader, Row, window_of
 from hopscope.server.query.windows import Cut, asked, best
 
 _LISTENER = tuple(metric for metric in METRICS if metric.where == "listener")
@@ -23,9 +23,12 @@ class Listeners:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self.fields: Fields = {"Query": {"listeners": self.listeners}}
+        self.fields: Fields = {
+            "Query": {"listeners": self.listeners},
+            "Listeners": {"completeness": lambda it: self._reader.completeness(it["_cut"])},
+        }
 
-    def listeners(self, _: Caller, window: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def listeners(self, _: Caller, window: Mapping[str, Any]) -> dict[str, Any]:
         """See `Query.listeners` in the schema."""
         now = time.time()
         cut = Cut.one(*best(asked(window, now), now, self._reader.retention))
@@ -44,4 +47,4 @@ class Listeners:
             end = end_of(things[line][0], "process", processes)
             numbers = {m.name: round(number(m, found.get(m.number, {})) or 0) for m in _LISTENER}
             made.append({"process": end, "address": end["address"], **numbers})
-        return made
+        return {"window": window_of(cut.span), "listeners": made, "_cut": cut}

@@ -45,14 +45,21 @@ class Looks:
         # Of a line that two hosts see, the client's half is shown, if that is bad, too.
         shown = [number for number in some if number in known.things and not self._told(known, number, set(some))]
         since = self._lines.since({number: verdicts[number].name for number in shown[:limit]}, cut.span.end)
-        seconds = max((row["seconds_recorded"] for row in self._reader.completeness(cut)), default=0.0)
+        completeness = self._reader.completeness(cut)
+        seconds = max((row["seconds_recorded"] for row in completeness), default=0.0)
         logged = self._reader.logged({number: known.things[number] for number in shown[:limit]}, cut.span)
         looks = [
             _look(known, number, lines[number], verdicts[number], since.get(number), seconds, logged)
             for number in shown[:limit]
         ]
         looks.sort(key=lambda it: (WORST_FIRST.index(it["state"]), it["since"] or "9"))
-        return {"window": window_of(cut.span), "lines": len(lines), "bad": len(bad), "looks": looks}
+        return {
+            "window": window_of(cut.span),
+            "lines": len(lines),
+            "bad": len(bad),
+            "looks": looks,
+            "completeness": completeness,
+        }
 
     def _told(self, known: Neighbours, number: int, bad: set[int]) -> bool:
         other = known.halves.other(number)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from hopscope.server.analysis.entities import Name, host_name, name_of
+from hopscope.server.analysis.missing import UNDER_WAY, missing
 from hopscope.server.analysis.words import Logged, open_pairs
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
 
 MOST_GAPS, MOST_LOGGED = 100, 1000
+GONE_SECONDS = 3600
 TOLD_SECONDS = 2 * 3600
 """Halves of access logs, and proxies that report, are told of at least once an hour."""
 MERGED = (
@@ -28,6 +31,7 @@ MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS sta
 Row = Mapping[str, Any]
 
 
+_NOTHING: Row = {"seconds": 0.0, "amounts": {}, "state": ""}
 _ANSWER: ContextVar[dict[Any, Any] | None] = ContextVar("answer", default=None)
 Found = TypeVar("Found")
 
@@ -145,29 +149,31 @@ class Reader:
         )  # fmt: skip
         return Logged.of(rows)
 
-    def completeness(self, cut: Cut) -> list[dict[str, Any]]:
-        """See `Completeness` in the schema; `id`: of the host."""
+    def completeness(self, cut: Cut, only: Collection[int] | None = None) -> list[dict[str, Any]]:
+        """See `Completeness` in the schema; `id`: of the host. `only`: these hosts, also those that said nothing."""
         seen = self.store.query(
             "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state"
             f" FROM {cut.rows('seen')} GROUP BY id ORDER BY id"
         )
         gaps = self.gaps(cut.span)
         names = self.hosts()
-        hosts = {row["id"]: row for row in seen} | {
-            host: {"seconds": 0.0, "amounts": {}, "state": ""} for host in gaps if host not in {r["id"] for r in seen}
-        }
-        return [
-            {
+        said = {row["id"]: row for row in seen}
+        under_way = max(0.0, cut.span.end - (time.time() - UNDER_WAY))
+        made = []
+        for host in sorted(said.keys() | gaps.keys() if only is None else only):
+            row = said.get(host, _NOTHING)
+            held = {
                 "id": host,
                 "host": host_name(host, names),
                 "seconds_asked": cut.span.seconds,
                 "seconds_recorded": row["seconds"],
                 "gaps": gaps.get(host, []),
-                "amounts": [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())],
+                "amounts": row["amounts"],
                 "state": json.loads(row["state"]) if row["state"] else None,
             }
-            for host, row in hosts.items()
-        ]
+            amounts = [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())]
+            made.append({**held, "missing": missing(held, under_way), "amounts": amounts})
+        return made
 
     def recorded(self, cut: Cut, size: int, hosts: Iterable[int] | None = None) -> dict[int, list[float]]:
         """The seconds that each host recorded, all or some of them, in each part of `size` seconds of a window."""
@@ -205,6 +211,11 @@ def part_of(cut: Cut, size: int) -> str:
 def fullest(recorded: Mapping[int, list[float]], parts: int) -> list[float]:
     """Of each part the seconds of the host that recorded most of it."""
     return [max(held) for held in zip(*recorded.values(), strict=True)] if recorded else [0.0] * parts
+
+
+def hosts_of(processes: Iterable[Row], span: Span) -> set[int]:
+    """The hosts that watch processes in a window; one that told of none in the hour before it is gone."""
+    return {row["host"] for row in processes if row["last_second"] >= span.start - GONE_SECONDS}
 
 
 def number_of(identity: str) -> int:

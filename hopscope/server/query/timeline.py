@@ -10,7 +10,7 @@ from hopscope.metrics import BY_NAME
 from hopscope.server.access.identity import Caller
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import WITHIN, Reader, fullest, window_of
+from hopscope.server.query.reader import WITHIN, Reader, fullest, hosts_of, window_of
 from hopscope.server.query.windows import Cut, Span, asked, best, text
 from hopscope.server.storage.tables.kept import Resolution
 
@@ -34,7 +34,10 @@ class Timeline:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._alive = Alive(reader)
-        self.fields: Fields = {"Query": {"timeline": self.timeline}}
+        self.fields: Fields = {
+            "Query": {"timeline": self.timeline},
+            "Timeline": {"completeness": lambda it: self._reader.completeness(it["_cut"], it["_hosts"])},
+        }
 
     def timeline(
         self, _: Caller, window: Mapping[str, Any], points: int, instance: str | None = None
@@ -48,9 +51,11 @@ class Timeline:
         resolution, _span = best(span.widened(whole), now, self._reader.retention)
         step = -(-whole // resolution.seconds) * resolution.seconds
         span = span.widened(step)
-        went_on = self._went_on(span, step, resolution, None if instance is None else self._processes(instance))
+        own = None if instance is None else self._reader.processes_of(self._alive.meant(instance))
+        went_on = self._went_on(span, step, resolution, None if own is None else list(own)[:MOST_PROCESSES])
         slots = range(span.start // step, span.end // step)
-        recorded = fullest(self._reader.recorded(Cut.one(resolution, span), step), len(slots))
+        cut = Cut.one(resolution, span)
+        recorded = fullest(self._reader.recorded(cut, step), len(slots))
         return {
             "window": window_of(span),
             "step": step,
@@ -63,10 +68,9 @@ class Timeline:
                 went_on.get(slot, (0, 0))[1] if seconds else None for slot, seconds in zip(slots, recorded, strict=True)
             ],
             "seen": recorded,
+            "_cut": cut,
+            "_hosts": None if own is None else hosts_of(own.values(), span),
         }
-
-    def _processes(self, instance: str) -> list[int]:
-        return list(self._reader.processes_of(self._alive.meant(instance)))[:MOST_PROCESSES]
 
     def _went_on(
         self, span: Span, step: int, resolution: Resolution, processes: list[int] | None

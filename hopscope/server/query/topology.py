@@ -20,7 +20,7 @@ from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import Neighbours, neighbours
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader, Row, window_of
+from hopscope.server.query.reader import Reader, Row, hosts_of, window_of
 from hopscope.server.query.windows import SECONDS_LIMIT, Cut, asked, few_rows, text
 
 MOST_EDGES = 5000
@@ -56,11 +56,10 @@ class Topology:
         measured = self._lines.summed(cut, {half for pair in halves.values() for half in pair})
         lines = {line: joined for line, pair in halves.items() if (joined := whole_line(measured, pair)) is not None}
         shown = sorted(lines, key=lambda line: (-(lines[line].bytes or 0), line))[:MOST_EDGES]
-        completeness = self._reader.completeness(cut)
+        hosts = {row["host"] for line in shown for half in halves[line] for row in known.things[half]}
+        completeness = self._reader.completeness(cut, hosts | hosts_of(known.own.values(), cut.span))
         answer = _Answer(self._reader, self._lines, known, cut, lines, halves, completeness)
         present = {node for line in shown for node in ends[line]}
-        hosts = {row["host"] for line in shown for half in halves[line] for row in known.things[half]}
-        hosts |= {row["host"] for row in known.own.values()}
         return {
             "_instance": cache(lambda: self._entities.shown(name)),
             "window": window_of(cut.span),
@@ -70,7 +69,7 @@ class Topology:
             "edges": [answer.edge(line, *ends[line]) for line in shown],
             "total": len(lines),
             "places": {"inside": inside},
-            "completeness": [row for row in completeness if row["id"] in hosts],
+            "completeness": completeness,
             "agent_silent_seconds": self._alive.silent_seconds({row["host"] for row in known.own.values()}, now),
         }
 

@@ -10,7 +10,6 @@ from typing import Any
 from hopscope.server.storage.tables.kept import RESOLUTIONS, Resolution, Retention, Step
 
 LONGEST = 400 * 86400
-MOST_POINTS = 11_000
 SECONDS_LIMIT, MINUTES_LIMIT = 900, 2 * 86400
 
 

@@ -108,9 +108,9 @@ function Nobody() {
 
 function Answered({ answer, opened, text }: { answer: FindAnswer; opened: string | null; text: string }) {
   const order = useRef<string[]>([]);
-  const services = steady(recentFirst(answer.services), order.current);
-  const instances = answer.instances ? recentFirst(answer.instances) : null;
-  const sum = (of: "instances" | "processes"): number => answer.services.reduce((all, row) => all + row[of], 0);
+  const services = steady(recentFirst(answer.services.services), order.current);
+  const instances = answer.instances ? recentFirst(answer.instances.instances) : null;
+  const sum = (of: "instances" | "processes"): number => services.reduce((all, row) => all + row[of], 0);
   const found = answer.search ?? [];
   const any = services.some((row) => row.name.toLowerCase().includes(text.toLowerCase())) || found.length > 0;
   if (answer.agents.length === 0 && services.length === 0) return <Nobody />;
@@ -143,7 +143,7 @@ export function Find() {
   const answer = polled?.answer.value ?? null;
   const trouble = polled?.trouble.value ?? null;
   useHealth(answer);
-  useFiles("services", () => answer && answer.services.map(({ health, ...row }) => ({ ...row, ...health })));
+  useFiles("services", () => answer && answer.services.services.map(({ health, ...row }) => ({ ...row, ...health })));
   return (
     <>
       {trouble && polled ? (

@@ -26,6 +26,19 @@ function Look({ look }: { look: Looks["looks"][number] }) {
   );
 }
 
+/** What was not looked at can be neither healthy nor failing. */
+function Unseen({ seen }: { seen: Looks["completeness"] }) {
+  const [first, ...more] = seen.filter((host) => host.missing.length > 0);
+  if (!first) return null;
+  const others = more.length > 0 ? `, and in part on ${many(more.length, "other host")}` : "";
+  return (
+    <p class="says quiet">
+      Seen in part on {first.host}: {first.missing.join("; ")}
+      {others}.
+    </p>
+  );
+}
+
 export function NeedsALook({ needs }: { needs: Looks }) {
   const { looks, lines } = needs;
   return (
@@ -63,6 +76,7 @@ export function NeedsALook({ needs }: { needs: Looks }) {
           </tbody>
         </table>
       )}
+      <Unseen seen={needs.completeness} />
     </section>
   );
 }

@@ -80,8 +80,8 @@ function Panel({ answer }: { answer: InstanceViewAnswer }) {
     return <LinePanel topology={topology} line={line} edge={edge} series={answer.edgeSeries ?? null} close={close} />;
   }
   const open = openProcess();
-  const process = answer.processes?.find((it) => it.id === open);
-  if (process) return <ProcessPanel topology={topology} process={process} listeners={answer.listeners ?? []} close={close} />;
+  const process = answer.processes?.processes.find((it) => it.id === open);
+  if (process) return <ProcessPanel topology={topology} process={process} listeners={answer.listeners?.listeners ?? []} close={close} />;
   const node = topology.nodes.find((it) => it.id === open);
   if (node && answer.processes) return <PeerPanel topology={topology} node={node} close={close} />;
   if ((query.value.line === undefined && open === null) || (open !== null && !answer.processes)) return null;
@@ -119,7 +119,7 @@ interface Shown {
 
 function Content({ answer, polled, tab }: Shown) {
   const { topology } = answer;
-  if (tab === "processes") return <Processes topology={topology} processes={answer.processes ?? []} listeners={answer.listeners ?? []} />;
+  if (tab === "processes") return <Processes topology={topology} processes={answer.processes?.processes ?? []} listeners={answer.listeners?.listeners ?? []} />;
   if (tab === "table" || matchMedia(PHONE).matches) {
     const { sort } = query.value;
     return (
