@@ -72,6 +72,7 @@ class Owner:
     own: bool = False
     layer: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

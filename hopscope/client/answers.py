@@ -120,6 +120,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribute:
+    """Something that is known of an instance or a process and has no field of its own."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """A pod, a container or a host."""
 
@@ -129,6 +137,7 @@ class Instance:
     host: str
     layers: tuple[str, ...]
     labels: tuple[Label, ...]
+    attributes: tuple[Attribute, ...]
     processes: int
     first_seen: datetime
     last_seen: datetime
@@ -168,6 +177,7 @@ class Process:
     command_line: str | None
     started: datetime | None
     labels: tuple[Label, ...]
+    attributes: tuple[Attribute, ...]
     first_seen: datetime
     last_seen: datetime
     tls_visibility: str

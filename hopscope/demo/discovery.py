@@ -23,6 +23,7 @@ def describe(mesh: Mesh) -> dict[str, Any]:
                 "container": container.name,
                 "layer": container.layer,
                 "labels": dict(pod.labels),
+                "attributes": {"namespace": pod.namespace, "ip": pod.address},
             }
     return {"version": 1, "cgroups": places}
 

@@ -29,12 +29,16 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A process group and its living members, the oldest first; `started`: Unix time of that one, 0 if not known."""
+    """A process group and its living members, the oldest first; `started`: Unix time of that one, 0 if not known.
+
+    `attributes`: what else is known of it, by name.
+    """
 
     end: End
     command_line: str
     executable: str
     started: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ def test_a_file_says_which_cgroup_is_which_pod(tmp_path: Path) -> None:
         ('{"version": 1, "cgroups": {"/a": {"instance": "a", "sevice": "b"}}}', "'sevice' is not known"),
         ('{"version": 1, "cgroups": {"/a": {"instance": 1}}}', "'instance' must be a text"),
         ('{"version": 1, "cgroups": {"/a": {"instance": "a", "labels": {"b": 1}}}}', "'labels' must be texts"),
+        ('{"version": 1, "cgroups": {"/a": {"instance": "a", "attributes": []}}}', "'attributes' must be texts"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:

@@ -19,14 +19,14 @@ query($layer: String, $window: WindowInput) { services(layer: $layer, window: $w
 INSTANCES = """
 query($of: ID!) { instances(service: $of) {
   completeness { host missing } instances {
-  id name host layers labels { name value } processes firstSeen service { name instances }
-  health { state lines } agent { host version } task { id } } } }
+  id name host layers labels { name value } attributes { name value } processes firstSeen service { name instances }
+  health { state lines } agent { host version attributes { name value } } task { id } } } }
 """
 PROCESSES = """
 query($of: ID!) { processes(instance: $of) {
   window { seconds } total completeness { host missing } processes {
   id name instance service layer detectType host pids container cgroup executable commandLine started
-  labels { name value } firstSeen lastSeen tlsVisibility listeners { address } } } }
+  labels { name value } attributes { name value } firstSeen lastSeen tlsVisibility listeners { address } } } }
 """
 
 
@@ -40,8 +40,16 @@ def told() -> Iterator[tuple[Server, dict[str, int], int]]:
     envoy = node.process(
         "envoy", "reviews", "reviews-v1-abc", "MESH_DP", pids=[7, 8], command_line="envoy -c /etc/x",
         started=start - 99, container="c1", labels={"app": "reviews"},
+        attributes={"user": "1337", "image": "envoy:1.30", "namespace": "shop"},
     )  # fmt: skip
-    python = node.process("python", "reviews", "reviews-v1-abc", "MESH", labels={"version": "v1"})
+    python = node.process(
+        "python",
+        "reviews",
+        "reviews-v1-abc",
+        "MESH",
+        labels={"version": "v1"},
+        attributes={"user": "root", "language": "python", "namespace": "shop"},
+    )
     other = node.process("envoy", "reviews", "reviews-v2-def", "MESH_DP")
     redis = plain.process("redis-server")
     with servers() as make:
@@ -90,7 +98,14 @@ def test_instances(told: tuple[Server, dict[str, int], int]) -> None:
         {"name": "version", "value": "v1"}
     ]
     assert one["host"] == "node-1" and one["processes"] == 2 and one["firstSeen"] == text(start)
-    assert one["service"] == {"name": "reviews", "instances": 2} and one["agent"] == {"host": "node-1", "version": "1"}
+    assert one["service"] == {"name": "reviews", "instances": 2} and one["agent"] == {
+        "host": "node-1",
+        "version": "1",
+        "attributes": [{"name": "os", "value": "of node-1"}],
+    }
+    # The host's, and what both processes say; the processes of the other pod say nothing.
+    assert one["attributes"] == [{"name": "namespace", "value": "shop"}, {"name": "os", "value": "of node-1"}]
+    assert two["attributes"] == [{"name": "os", "value": "of node-1"}]
     assert one["health"] == {"state": "HEALTHY", "lines": 1} and two["health"] == {"state": "FAILING", "lines": 1}
     assert one["task"] is None
     assert server.ask(INSTANCES, of="reviews")["instances"]["instances"][0]["service"]["name"] == "reviews"
@@ -140,6 +155,10 @@ def test_processes(told: tuple[Server, dict[str, int], int]) -> None:
         "service": "reviews", "layer": "MESH_DP", "detectType": "KUBERNETES", "host": "node-1", "pids": [7, 8],
         "container": "c1", "cgroup": "/reviews/reviews-v1-abc", "executable": "/usr/bin/envoy",
         "commandLine": "envoy -c /etc/x", "started": text(start - 99), "labels": [{"name": "app", "value": "reviews"}],
+        "attributes": [
+            {"name": "image", "value": "envoy:1.30"}, {"name": "namespace", "value": "shop"},
+            {"name": "user", "value": "1337"},
+        ],
         "firstSeen": text(start), "lastSeen": text(start + 9), "listeners": [],
         "tlsVisibility": "not read: payload is not decrypted",
     }  # fmt: skip

@@ -38,7 +38,7 @@ class Host:
         self.sequence += 1
         batch = wire.Batch(boot=self.boot or self.id, sequence=self.sequence, host=self.id, second=second, labels=[""])
         if agent:
-            batch.agent.CopyFrom(wire.Agent(host=self.name, version="1"))
+            batch.agent.CopyFrom(wire.Agent(host=self.name, version="1", attributes={"os": f"of {self.name}"}))
         if processes:
             batch.processes.extend(self.known.values())
         batch.completeness.seconds = 1

@@ -13,7 +13,7 @@ from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 def group(number: int, **more: object) -> Group:
     end = End(f"{number:016x}", "nginx", "shop", "pod-1", "c0ffee", (23, 42), "", None, "/kube", "MESH", {"v": "1"})
-    return Group(replace(end, **more), "nginx -g ***", "/usr/sbin/nginx", 1_600_000_000)  # type: ignore[arg-type]
+    return Group(replace(end, **more), "nginx -g ***", "/usr/sbin/nginx", 1_600_000_000, {"user": "www"})  # type: ignore[arg-type]
 
 
 def told(blocks: Blocks, second: int, *groups: Group) -> list[wire.Process]:
@@ -42,7 +42,7 @@ def test_everything_of_it() -> None:
     assert said == wire.Process(
         id=7, name="nginx", service="shop", instance="pod-1", container="c0ffee", cgroup="/kube", layer="MESH",
         labels={"v": "1"}, command_line="nginx -g ***", pids=[23, 42], started=1_600_000_000,
-        executable="/usr/sbin/nginx",
+        executable="/usr/sbin/nginx", attributes={"user": "www"},
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hopscope.agent.discovery.place import Place
 from hopscope.settings import Mode
 
 VERSION = 1
-_TEXTS = ("service", "instance", "layer", "container")
+_TEXTS, _MAPS = ("service", "instance", "layer", "container"), ("labels", "attributes")
 
 
 class FileDiscovery:
@@ -78,13 +78,14 @@ def _place(path: Path, name: str, entry: Any) -> Place:
     where = f"the discovery file {path}: cgroup {name!r}"
     if not isinstance(entry, Mapping):
         raise AgentError(f"{where}: must be an object")
-    if unknown := sorted(set(entry) - {*_TEXTS, "labels"}):
-        raise AgentError(f"{where}: {unknown[0]!r} is not known; known: {', '.join((*_TEXTS, 'labels'))}")
+    if unknown := sorted(set(entry) - {*_TEXTS, *_MAPS}):
+        raise AgentError(f"{where}: {unknown[0]!r} is not known; known: {', '.join((*_TEXTS, *_MAPS))}")
     if wrong := [key for key in _TEXTS if not isinstance(entry.get(key), str | None)]:
         raise AgentError(f"{where}: {wrong[0]!r} must be a text")
     if not entry.get("instance"):
         raise AgentError(f"{where}: 'instance' is missing")
-    labels = entry.get("labels", {})
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise AgentError(f"{where}: 'labels' must be texts by name")
-    return Place(entry.get("service"), entry["instance"], entry.get("container"), entry.get("layer"), labels)
+    maps = {name: entry.get(name, {}) for name in _MAPS}
+    for name, held in maps.items():
+        if not isinstance(held, dict) or not all(isinstance(value, str) for value in held.values()):
+            raise AgentError(f"{where}: {name!r} must be texts by name")
+    return Place(entry.get("service"), entry["instance"], entry.get("container"), entry.get("layer"), **maps)

@@ -186,6 +186,7 @@ class Processes:
             facts.tgid == os.getpid() or script in _OWN,
             place.layer,
             place.labels,
+            place.attributes,
         )
 
     def _unique(self, instance: str, name: str, group: str) -> str:

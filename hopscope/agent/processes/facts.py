@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,16 @@ from pathlib import Path
 _INTERPRETERS = re.compile(
     r"^(python|pypy|node|nodejs|ruby|perl|bash|sh|dash|zsh|java|php|php-fpm|lua|deno|bun)[\d.]*$"
 )
+_LANGUAGES = {
+    "python": r"python|pypy",
+    "javascript": r"node|nodejs|deno|bun",
+    "java": "java",
+    "ruby": "ruby",
+    "perl": "perl",
+    "php": r"php|php-fpm",
+    "lua": "lua",
+    "shell": r"bash|sh|dash|zsh",
+}
 _MODULE_FLAGS = {"-m": "module", "-jar": "jar", "--jar": "jar"}
 _CODE_FLAGS = frozenset(("-c", "-e", "--eval", "-r"))
 _WITH_VALUE = frozenset(("-W", "-X", "-cp", "-classpath", "--class-path", "-p", "--module-path", "--require", "-I"))
@@ -43,6 +54,25 @@ class Facts:
 def basename(path: str) -> str:
     """The last part of another process's path, which perhaps is gone."""
     return path.rstrip("/").rpartition("/")[2]
+
+
+def language_of(executable: str) -> str | None:
+    """What an interpreter's program is written in; None where the executable does not say."""
+    found = _INTERPRETERS.match(basename(executable))
+    return next((name for name, ours in _LANGUAGES.items() if found and re.fullmatch(ours, found[1])), None)
+
+
+def user_of(tgid: int) -> str | None:
+    """Who a process is, by the host's names of users, else by number; None when it is gone."""
+    try:
+        status = Path(f"/proc/{tgid}/status").read_text(errors="replace")
+    except OSError:
+        return None
+    number = int(status.partition("\nUid:")[2].split(maxsplit=2)[1])
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def script_of(executable: str, arguments: Sequence[str]) -> tuple[str, str]:

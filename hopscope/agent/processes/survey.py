@@ -9,7 +9,7 @@ from pathlib import Path
 from hopscope.agent.connections import Owner
 from hopscope.agent.processes import Processes
 from hopscope.agent.processes.command_line import shown
-from hopscope.agent.processes.facts import start_of
+from hopscope.agent.processes.facts import language_of, start_of, user_of
 from hopscope.edges.model import End, Group
 
 EVERY, RAREST, SHARE = 5.0, 30.0, 0.01
@@ -91,4 +91,6 @@ class Survey:
                 owner.cgroup, owner.layer, dict(owner.labels) or None,
             )  # fmt: skip
             started = round(booted + self._known[tgids[0]][0] / 1e9)
-            yield Group(end, shown(facts.arguments), facts.executable, started)
+            own = {"language": language_of(facts.executable), "user": user_of(tgids[0])}
+            attributes = {**owner.attributes, **{name: text for name, text in own.items() if text}}
+            yield Group(end, shown(facts.arguments), facts.executable, started, attributes)

@@ -79,11 +79,12 @@ class _Draft:
 
 
 class Blocks:
-    """Makes the batches of one agent. `boot`: 64 random bits, the same until the agent ends."""
+    """Makes the batches of one agent. `boot`: 64 random bits, the same until it ends; `attributes`: its host's."""
 
-    def __init__(self, boot: int, version: str) -> None:
+    def __init__(self, boot: int, version: str, attributes: Mapping[str, str] | None = None) -> None:
         self.boot = boot
         self.version = version
+        self.attributes = {_text(name): _text(value) for name, value in (attributes or {}).items()}
         self._sequence = 0
         self._told: dict[tuple[str, int], bytes] = {}
         self._pids: dict[tuple[int, str], tuple[int, ...]] = {}
@@ -127,6 +128,7 @@ class Blocks:
             said = _process(group.end)
             said.command_line, said.executable = _text(group.command_line), _text(group.executable)
             said.started = max(0, group.started)
+            said.attributes.update({_text(name): _text(value) for name, value in group.attributes.items()})
             then, before = known.get(said.id, (-1, None))
             pids, said.pids[:] = list(said.pids), []
             if then == minute and before is not None and self._told.get(("whole", said.id)) == _bytes(said):
@@ -216,7 +218,10 @@ class _Second:
             name: wire.Probe(rung=p.rung or "", hook=p.hook or "", why_not=_text(p.why_not or ""))
             for name, p in self._profile.probes.items()
         }
-        return wire.Agent(host=_text(self._profile.host), version=self._blocks.version, probes=probes)
+        held = self._blocks
+        return wire.Agent(
+            host=_text(self._profile.host), version=held.version, probes=probes, attributes=held.attributes
+        )
 
     def _completeness(self) -> None:
         amounts, state = _completeness(self._profile.completeness)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import grpc
 
+from hopscope.agent import host
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.agent.reporters.channel import channel
 from hopscope.agent.reporters.queue import Queue, Sealed
@@ -40,7 +41,7 @@ class Reporter:
         if settings.server is None:
             raise ValueError("no server to report to")
         self._server = settings.server
-        self._blocks = Blocks(secrets.randbits(64), version("hopscope"))
+        self._blocks = Blocks(secrets.randbits(64), version("hopscope"), host.attributes())
         self._queue = Queue(settings.queue_seconds, settings.queue_bytes)
         self._changed = threading.Condition()
         self._closing_at: float | None = None

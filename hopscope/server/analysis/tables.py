@@ -74,10 +74,11 @@ def _agents(batch: wire.Batch) -> Insert:
     if batch.HasField("agent"):
         said = batch.agent
         probes = {name: {"rung": p.rung, "hook": p.hook, "why_not": p.why_not} for name, p in said.probes.items()}
-        rows.append((batch.host, said.host, said.version, batch.boot, json.dumps(probes, sort_keys=True), batch.second))
+        known = json.dumps(probes, sort_keys=True)
+        rows.append((batch.host, said.host, said.version, batch.boot, known, said.attributes, batch.second))
     return _table(
         "agent", rows, ("id", "UInt64"), ("host", "String"), ("version", "String"), ("boot", "UInt64"),
-        ("probes", "String"), ("last", "DateTime"),
+        ("probes", "String"), ("attributes", "Map(String, String)"), ("last", "DateTime"),
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def _processes(batch: wire.Batch) -> Insert:
     rows = [
         (
             p.id, batch.host, p.name, p.service, p.instance, p.container, p.cgroup, p.layer, p.labels, p.command_line,
-            list(p.pids), p.started, p.executable, batch.second,
+            list(p.pids), p.started, p.executable, p.attributes, batch.second,
         )
         for p in batch.processes
     ]  # fmt: skip
@@ -95,7 +96,7 @@ def _processes(batch: wire.Batch) -> Insert:
     return _table(
         "process", rows, ("id", "UInt64"), ("host", "UInt64"), *texts, ("labels", "Map(String, String)"),
         ("command_line", "String"), ("pids", "Array(UInt32)"), ("started", "DateTime"), ("executable", "String"),
-        ("last", "DateTime"),
+        ("attributes", "Map(String, String)"), ("last", "DateTime"),
     )  # fmt: skip
 
 

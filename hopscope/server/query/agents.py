@@ -12,7 +12,7 @@ from hopscope.metrics import METRICS
 from hopscope.server.access.identity import Caller
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import Reader
+from hopscope.server.query.reader import Reader, pairs
 from hopscope.server.query.windows import Cut, Span, asked, best, text
 from hopscope.server.spool import Spool
 
@@ -58,6 +58,7 @@ class Agents:
                     **{key: own[key] for key in nothing},
                     "host": row["host"],
                     "version": row["version"],
+                    "attributes": pairs(row["attributes"]),
                     "boot": f"{row['boot']:016x}",
                     "last_seen": text(own["last_second"]),
                     "gaps": gaps.get(row["id"], []),

@@ -20,10 +20,11 @@ from hopscope.server.analysis.entities import (
 )
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.alive import LATELY, Alive
+from hopscope.server.query.attributes import attributes_of
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, once, window_of
+from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, once, pairs, window_of
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
 
@@ -57,6 +58,7 @@ class Entities:
             "Processes": {"completeness": _completeness},
             "Service": {"health": _health},
             "Instance": {
+                "attributes": lambda it: pairs(it["_attributes"]().get(it["_name"], {})),
                 "completeness": _completeness,
                 "health": _health,
                 "service": lambda it: it["_services"]()[it["_name"].service],
@@ -152,6 +154,7 @@ class Entities:
         hosts = self._reader.hosts()
         services = cache(lambda: self._by_name(cut, window))
         seen = cache(lambda: {row["id"]: row for row in self._reader.completeness(cut, _hosts(cut, held))})
+        attributes = cache(lambda: attributes_of(self._reader, held))
         agents = cache(lambda: {it["host"]: it for it in self._agents.agents(_NOBODY)})
         tasks = cache(self._tasks.running)
         made: list[dict[str, Any]] = [
@@ -163,11 +166,12 @@ class Entities:
                 "_services": services,
                 "host": host_name(it.host, hosts),
                 "layers": sorted(it.layers),
-                "labels": labels(it.labels),
+                "labels": pairs(it.labels),
                 "processes": it.alive,
                 "first_seen": text(it.first),
                 "last_seen": text(it.last),
                 "_completeness": partial(_of_hosts, seen, _hosts(cut, [it])),
+                "_attributes": attributes,
                 "_health": health,
                 "_agents": agents,
                 "_tasks": tasks,
@@ -231,11 +235,6 @@ def _latest_first(held: Row) -> tuple[int, str]:
     return -int("".join(filter(str.isdecimal, held["last_seen"][:16]))), held["name"]
 
 
-def labels(held: Mapping[str, str]) -> list[dict[str, str]]:
-    """See `Label` in the schema."""
-    return [{"name": name, "value": value} for name, value in sorted(held.items())]
-
-
 def process(row: Row, name: Name, hosts: Mapping[int, str], first: int) -> dict[str, Any]:
     """See `Process` in the schema."""
     layer = layer_of(row)
@@ -253,7 +252,8 @@ def process(row: Row, name: Name, hosts: Mapping[int, str], first: int) -> dict[
         "executable": row["executable"] or None,
         "command_line": row["command_line"] or None,
         "started": text(row["started_second"]) if row["started_second"] else None,
-        "labels": labels(row["labels"]),
+        "labels": pairs(row["labels"]),
+        "attributes": pairs(row["attributes"]),
         "first_seen": text(first),
         "last_seen": text(row["last_second"]),
         "tls_visibility": TLS_VISIBILITY,

@@ -229,6 +229,11 @@ def number_of(identity: str) -> int:
     return number
 
 
+def pairs(held: Mapping[str, str]) -> list[dict[str, str]]:
+    """See `Label` and `Attribute` in the schema."""
+    return [{"name": name, "value": value} for name, value in sorted(held.items())]
+
+
 def window_of(span: Span) -> dict[str, Any]:
     """See `Window` in the schema."""
     return {"from": text(span.start), "to": text(span.end), "seconds": span.seconds}

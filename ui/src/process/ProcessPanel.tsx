@@ -19,6 +19,7 @@ function Facts({ process }: { process: ProcessDetail }) {
     ["started", process.started === null ? null : clock(process.started), process.started ?? ""],
     ["first seen", clock(process.firstSeen), process.firstSeen],
     ["labels", process.labels.length > 0 ? process.labels.map((it) => `${it.name}=${it.value}`).join(", ") : null],
+    ...process.attributes.map((it): [string, string] => [it.name.replaceAll("_", " "), it.value]),
     ["TLS visibility", process.tlsVisibility],
   ];
   return (

@@ -13,14 +13,20 @@ def _end(name: str) -> tuple[Field, ...]:
 _ID = fields(1, id="UInt64", host="UInt64")
 
 TABLES = (
-    entity("agent", "id", fields(1, id="UInt64", host="String", version="String", boot="UInt64", probes="String")),
+    entity(
+        "agent",
+        "id",
+        fields(1, id="UInt64", host="String", version="String", boot="UInt64", probes="String")
+        + fields(3, attributes="Map(String, String)"),
+    ),
     entity(
         "process",
         "id",
         _ID
         + fields(1, name="String", service="String", instance="String", container="String", cgroup="String")
         + fields(2, layer="String", labels="Map(String, String)", command_line="String", pids="Array(UInt32)")
-        + fields(2, started="DateTime('UTC')", executable="String"),
+        + fields(2, started="DateTime('UTC')", executable="String")
+        + fields(3, attributes="Map(String, String)"),
     ),
     entity(
         "edge",
