@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from hopscope import logs
 from hopscope.agent.local import LocalSocket, listening
 from hopscope.agent.watch import Watch
-from hopscope.readiness import notify
+from hopscope.readiness import notify, until
 from hopscope.settings import AgentSettings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def run(settings: AgentSettings) -> None:
         try:
             with reporting(watch, settings):
                 notify("READY=1")
+                until(lambda seconds: bool(select.select([signals], (), (), seconds)[0]), watch.turns)
                 ended = os.read(signals, 1)[0]
                 notify("STOPPING=1")
         finally:

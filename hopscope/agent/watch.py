@@ -56,7 +56,7 @@ class Watch:
         self._recorded = 0.0
         self._second: Mark | None = None
         self._stretch = (-1, 0.0)
-        self._wake = threading.Event()
+        self._wake, self._turned = threading.Event(), threading.Event()
         host = socket.gethostname()
         places = discovery(settings, host)
         self._processes = Processes(host, places)
@@ -199,6 +199,12 @@ class Watch:
         delivery = self.delivery() if self.delivery is not None else None
         return AgentStatus(os.getpid(), self.mode, self._recorder is not None, len(self._windows), tasks, delivery)
 
+    def turns(self, seconds: float) -> bool:
+        """Whether the watching thread goes round within so many seconds."""
+        self._turned.clear()
+        self._wake.set()
+        return self._turned.wait(seconds)
+
     def close(self) -> None:
         """Takes everything out of the kernel; twice is harmless."""
         with self._lock:
@@ -292,6 +298,7 @@ class Watch:
                     self._wake.clear()
                     due = due if self._callbacks else int(time.time()) + 1.0
                 due = self._step(due)
+                self._turned.set()
         finally:
             waiting.close()
 

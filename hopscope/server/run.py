@@ -16,7 +16,7 @@ from importlib import import_module
 import uvicorn
 
 from hopscope import logs
-from hopscope.readiness import notify
+from hopscope.readiness import notify, until
 from hopscope.server import ServerError
 from hopscope.server.access.doors import Doors
 from hopscope.server.access.tls import Certificates
@@ -77,17 +77,19 @@ def serve(settings: ServerSettings) -> None:
         gc.freeze()
         gc.set_threshold(*_COLLECT)
         notify("READY=1")
-        end.wait()
+        until(end.wait, server.turns)
         notify("STOPPING=1")
 
 
 class Running:
-    """A server at work. `grpc`, `http`: where it listens; `url`: the same for browsers."""
+    """A server at work. `grpc`, `http`: where it listens; `url`: the same for browsers; `turns`: whether its loops
+    go round within so many seconds."""
 
-    def __init__(self, grpc: str, http: str, scheme: str) -> None:
+    def __init__(self, grpc: str, http: str, scheme: str, turns: Callable[[float], bool]) -> None:
         self.grpc = grpc
         self.http = http
         self.url = f"{scheme}://{http}"
+        self.turns = turns
 
 
 @contextmanager
@@ -135,9 +137,14 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             lambda: _ready(reader, ingest),
             doors,
         )
-        stack.enter_context(_answering(web, listening, doors.certificates))
+        answering = stack.enter_context(_answering(web, listening, doors.certificates))
         where = "{}:{}".format(*listening.getsockname()[:2])
-        yield Running(f"{hosts['grpc'][0]}:{collector.port}", where, "https" if doors.certificates.http else "http")
+        yield Running(
+            f"{hosts['grpc'][0]}:{collector.port}",
+            where,
+            "https" if doors.certificates.http else "http",
+            lambda seconds: collector.turns(seconds / 2) and answering(seconds / 2),
+        )
 
 
 def _ready(reader: Reader, ingest: Ingest) -> None:
@@ -183,8 +190,18 @@ def _now_and_then(name: str, seconds: float, work: Callable[[], object], waits: 
 
 
 @contextmanager
-def _answering(web: Web, listening: socket.socket, certificates: Certificates) -> Iterator[None]:
-    """The API in a thread of its own, where uvicorn leaves the signals alone."""
+def _answering(web: Web, listening: socket.socket, certificates: Certificates) -> Iterator[Callable[[float], bool]]:
+    """The API in a thread of its own, where uvicorn leaves the signals alone; gives whether its loop goes round within
+    so many seconds."""
+    turned = threading.Event()
+
+    async def turn() -> None:
+        turned.set()
+
+    def turns(seconds: float) -> bool:
+        turned.clear()
+        return turned.wait(seconds)
+
     config = uvicorn.Config(
         web.application,
         loop="asyncio",
@@ -197,6 +214,9 @@ def _answering(web: Web, listening: socket.socket, certificates: Certificates) -
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,
+        # Each second.
+        callback_notify=turn,
+        timeout_notify=0,
     )
     config.load()
     config.ssl = certificates.http
@@ -204,7 +224,7 @@ def _answering(web: Web, listening: socket.socket, certificates: Certificates) -
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="hopscope-api")
     thread.start()
     try:
-        yield
+        yield turns
     finally:
         server.should_exit = True
         thread.join()

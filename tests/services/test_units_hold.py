@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,15 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from listening import HOPSCOPE, heard, started
 
 from hopscope.settings import AgentSettings, ServerSettings, read
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
 AGENT, SERVER = UNITS / "hopscope-agent.service", UNITS / "hopscope-server.service"
 CONFINED = Path(__file__).with_name("confined.py")
-HOPSCOPE = [sys.executable, "-m", "hopscope.cli"]
-
-Started = tuple[subprocess.Popen[str], socket.socket]
 
 TALK = """
 import socket, sys, threading, time
@@ -45,44 +42,6 @@ while True:
     client.recv(100)
     time.sleep(0.02)
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    # The path of a Unix socket is at most 107 bytes long.
-    with tempfile.TemporaryDirectory(prefix="hopscope-", dir="/var/tmp") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@contextmanager
-def started(
-    command: list[str], folder: Path, temporary: Path | None = None
-) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
-    """A service with a manager that listens to what it tells."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(folder / "notify"))
-        (folder / "notify").chmod(0o777)
-        manager.settimeout(90)
-        with (folder / "said").open("w") as said:
-            environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), "TMPDIR": str(temporary or folder)}
-            process = subprocess.Popen(command, stdout=said, stderr=said, text=True, env=environment)
-        try:
-            yield process, manager
-        finally:
-            process.kill()
-            process.wait()
-
-
-def heard(process: subprocess.Popen[str], manager: socket.socket, folder: Path) -> bytes:
-    manager.settimeout(1)
-    give_up = time.monotonic() + 90
-    while time.monotonic() < give_up:
-        try:
-            return manager.recv(100)
-        except TimeoutError:
-            assert process.poll() is None, (folder / "said").read_text()
-    raise AssertionError((folder / "said").read_text())
 
 
 def limits(unit: Path, uid: int, *writable: Path) -> list[str]:

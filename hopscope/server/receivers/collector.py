@@ -92,6 +92,12 @@ class Collector:
         await self._server.start()
         return port
 
+    def turns(self, seconds: float) -> bool:
+        """Whether its loop goes round within so many seconds."""
+        turned = threading.Event()
+        self._loop.call_soon_threadsafe(turned.set)
+        return turned.wait(seconds)
+
     def stop(self, seconds: float) -> None:
         """Takes nothing new, and gives what is under way some time."""
         self._wait(self._stop(seconds))

@@ -1,0 +1,101 @@
+"""Does a half give signs of life as long as its loops go round, and none when they hang, and then say where?"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from listening import HOPSCOPE, heard, started
+
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
+LONGEST = 4.0
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def ptrace(what: int, thread: int) -> None:
+    if LIBC.ptrace(what, thread, None, None):
+        raise OSError(ctypes.get_errno(), f"ptrace {what}: {os.strerror(ctypes.get_errno())}")
+
+
+@contextmanager
+def hung(process: int) -> Iterator[None]:
+    """All threads but the first stand still."""
+    threads = [int(entry.name) for entry in Path(f"/proc/{process}/task").iterdir() if int(entry.name) != process]
+    assert threads
+    for thread in threads:
+        ptrace(PTRACE_SEIZE, thread)
+        ptrace(PTRACE_INTERRUPT, thread)
+        os.waitpid(thread, WALL)
+    try:
+        yield
+    finally:
+        for thread in threads:
+            ptrace(PTRACE_DETACH, thread)
+
+
+def silent(manager: socket.socket, seconds: float) -> bool:
+    """Whether nothing is heard for so long."""
+    manager.settimeout(seconds)
+    try:
+        manager.recv(100)
+    except TimeoutError:
+        return True
+    return False
+
+
+def drained(manager: socket.socket) -> None:
+    manager.settimeout(0)
+    while True:
+        try:
+            manager.recv(100)
+        except BlockingIOError:
+            return
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("half", ["agent", "server"])
+def test_it_is_heard_while_it_goes_round(folder: Path, root: None, half: str) -> None:
+    arguments = {
+        "agent": ["--socket", str(folder / "agent.sock"), "--server", "none"],
+        "server": ["--data-dir", str(folder), "--socket", str(folder / "s"), "--grpc", "127.0.0.1:0", "--http",
+                   "127.0.0.1:0", "--user", "root"],
+    }[half]  # fmt: skip
+    with started([*HOPSCOPE, half, *arguments], folder, watchdog=LONGEST) as (process, manager):
+        assert heard(process, manager, folder) == b"READY=1"
+        for _ in range(3):
+            begin = time.monotonic()
+            assert heard(process, manager, folder) == b"WATCHDOG=1"
+            assert time.monotonic() - begin < LONGEST
+        with hung(process.pid):
+            # One that was on its way when the others came to a stop may still come.
+            time.sleep(LONGEST / 4)
+            drained(manager)
+            assert silent(manager, LONGEST)
+        assert heard(process, manager, folder) == b"WATCHDOG=1"
+        # What systemd sends to one that was silent for too long.
+        process.send_signal(signal.SIGABRT)
+        assert process.wait(20) == -signal.SIGABRT
+    said = (folder / "said").read_text()
+    assert "Fatal Python error: Aborted" in said and "readiness.py" in said and said.count("thread") > 1, said
+
+
+def test_who_is_not_watched_is_quiet(folder: Path, root: None) -> None:
+    arguments = ["agent", "--socket", str(folder / "agent.sock"), "--server", "none"]
+    with started([*HOPSCOPE, *arguments], folder) as (process, manager):
+        assert heard(process, manager, folder) == b"READY=1"
+        assert silent(manager, LONGEST)
+        process.send_signal(signal.SIGTERM)
+        assert heard(process, manager, folder) == b"STOPPING=1"
+        assert process.wait(20) == 0
+    # The sign of life of a service is not wanted of what it starts.
+    environment = {**os.environ, "WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"}
+    asks = [HOPSCOPE[0], "-c", "from hopscope.readiness import watchdog_seconds; print(watchdog_seconds())"]
+    assert subprocess.run(asks, capture_output=True, text=True, env=environment, check=True).stdout == "None\n"
