@@ -12,6 +12,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HOPSCOPE = [sys.executable, "-m", "hopscope.cli"]
+TALK = """
+import socket, sys, threading, time
+listening = socket.create_server(("127.0.0.1", 0))
+port = listening.getsockname()[1]
+print(port, flush=True)
+def echo():
+    other, _ = listening.accept()
+    while data := other.recv(100):
+        other.sendall(data)
+threading.Thread(target=echo, daemon=True).start()
+client = socket.create_connection(("127.0.0.1", port))
+while True:
+    client.sendall(b"x" * 100)
+    client.recv(100)
+    time.sleep(0.02)
+"""
+"""A program that talks to itself, after it said its port."""
 
 
 @contextmanager

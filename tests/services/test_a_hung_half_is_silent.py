@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hanging import hung
 from listening import HOPSCOPE, heard, started
 
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
 LONGEST = 4.0
-LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def ptrace(what: int, thread: int) -> None:
-    if LIBC.ptrace(what, thread, None, None):
-        raise OSError(ctypes.get_errno(), f"ptrace {what}: {os.strerror(ctypes.get_errno())}")
-
-
-@contextmanager
-def hung(process: int) -> Iterator[None]:
-    """All threads but the first stand still."""
-    threads = [int(entry.name) for entry in Path(f"/proc/{process}/task").iterdir() if int(entry.name) != process]
-    assert threads
-    for thread in threads:
-        ptrace(PTRACE_SEIZE, thread)
-        ptrace(PTRACE_INTERRUPT, thread)
-        os.waitpid(thread, WALL)
-    try:
-        yield
-    finally:
-        for thread in threads:
-            ptrace(PTRACE_DETACH, thread)
 
 
 def silent(manager: socket.socket, seconds: float) -> bool:

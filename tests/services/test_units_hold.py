@@ -18,30 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listening import HOPSCOPE, heard, started
+from listening import HOPSCOPE, TALK, heard, started
 
 from hopscope.settings import AgentSettings, ServerSettings, read
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
 AGENT, SERVER = UNITS / "hopscope-agent.service", UNITS / "hopscope-server.service"
 CONFINED = Path(__file__).with_name("confined.py")
-
-TALK = """
-import socket, sys, threading, time
-listening = socket.create_server(("127.0.0.1", 0))
-port = listening.getsockname()[1]
-print(port, flush=True)
-def echo():
-    other, _ = listening.accept()
-    while data := other.recv(100):
-        other.sendall(data)
-threading.Thread(target=echo, daemon=True).start()
-client = socket.create_connection(("127.0.0.1", port))
-while True:
-    client.sendall(b"x" * 100)
-    client.recv(100)
-    time.sleep(0.02)
-"""
 
 
 def limits(unit: Path, uid: int, *writable: Path) -> list[str]:
