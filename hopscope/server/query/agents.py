@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 from hopscope.metrics import METRICS
+from hopscope.server import VERSION
 from hopscope.server.access.identity import Caller
 from hopscope.server.ingest import Ingest
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, pairs
 from hopscope.server.query.windows import Cut, Span, asked, best, text
 from hopscope.server.spool import Spool
-
-_VERSION = version("hopscope")
 
 
 class Agents:
@@ -80,7 +78,7 @@ class Agents:
         """See `Query.server` in the schema."""
         batches, size = self._spool.waiting
         return {
-            "version": _VERSION,
+            "version": VERSION,
             "spooled": batches,
             "spooled_bytes": size,
             "set_aside": self._spool.aside,

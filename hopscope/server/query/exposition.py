@@ -6,7 +6,6 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from hopscope.edges.label import label
 from hopscope.metrics import BY_NAME
+from hopscope.server import VERSION
 from hopscope.server.access.doors import Doors
 from hopscope.server.analysis.entities import host_name
 from hopscope.server.analysis.tasks import STATES
@@ -83,7 +83,7 @@ class Own(Collector):
                 refused.add_metric((name, cause), count)
         yield refused
         about = GaugeMetricFamily("hopscope_build_info", "The version that runs.", labels=("version",))
-        about.add_metric((version("hopscope"),), 1)
+        about.add_metric((VERSION,), 1)
         yield about
 
 
