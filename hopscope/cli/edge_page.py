@@ -116,16 +116,28 @@ def _metric(name: str, unit: str, value: Value) -> Iterator[Text]:
 
 def distribution(histogram: Iterable[Triple], width: int = SPARK) -> str:
     """A histogram as a sparkline with its ends: equal steps are equal ratios."""
+    filled = sorted(histogram)
+    ends = reach(filled)
+    return f"{duration(filled[0][0])} {bars(filled, ends, width)} {duration(ends[1])}"
+
+
+def reach(filled: Iterable[Triple]) -> tuple[int, int]:
+    """From where to where buckets lie, in ns."""
+    starts, tops = zip(*((start, top if top != FOREVER else 2 * start) for start, top, _ in filled), strict=True)
+    low = max(64, min(starts))
+    return low, max(low * 2, *tops)
+
+
+def bars(filled: Iterable[Triple], ends: tuple[int, int], width: int) -> str:
+    """Buckets as a sparkline between two ends."""
     from math import log2
 
-    filled = sorted(histogram)
-    low = max(64, filled[0][0])
-    high = max(low * 2, *(top if top != FOREVER else 2 * start for start, top, _ in filled))
+    low, high = ends
     counts = [0] * width
     for start, top, count in filled:
         middle = max(low, (start + min(top, high)) / 2)
         counts[min(width - 1, int(width * log2(middle / low) / log2(high / low)))] += count
-    return f"{duration(filled[0][0])} {sparkline(counts)} {duration(high)}"
+    return sparkline(counts)
 
 
 def _truths(side: Side) -> Iterator[Text]:

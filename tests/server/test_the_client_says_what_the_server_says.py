@@ -14,6 +14,7 @@ import pytest
 
 from hopscope import Client, HopscopeError
 from hopscope.agent.reporters.hopscope import Reporter
+from hopscope.cli import lines
 from hopscope.cli.figures import duration
 from hopscope.client.answers import Rule
 from hopscope.edges import model
@@ -187,7 +188,22 @@ def test_edges_are_those_that_were_sent(told: tuple[Server, int]) -> None:
     for more in ((), ("--metric", "write", "--step", "1s")):
         shown = " ".join(hopscope(server, "edges", "pod-1", *words, *more).split())
         assert f"Seen in part on host-a: {'; '.join(why)}." in shown
-    assert "write" not in hopscope(server, "edges", "pod-1", *words, "--metric", "write", "--step", "1s").lower()[:5]
+    # One metric over time: a row for each second and side, with the distribution of its times on one scale.
+    over = ("edges", "pod-1", *words, "--step", "1s", "--metric")
+    said = json.loads(hopscope(server, *over, "write", "--json"))
+    assert (said["metric"], said["step"], said["completeness"][0]["missing"]) == ("write", "1s", why)
+    (given,) = [it["series"]["client"][0] for it in said["edges"] if it["edge"] == line.id]
+    assert given["count"] == counts and {cell["step"] for cell in given["heatmap"]} == set(range(SECONDS))
+    heading, *rows = hopscope(server, *over, "write").splitlines()
+    assert re.search(r"p99 +\S+ to \S+ *$", heading), heading
+    drawn = [row for row in rows if " client " in row]
+    assert len(drawn) == SECONDS * len(sent[0].edges) and all(set(row[-30:]) & set("▁▂▃▄▅▆▇█") for row in drawn)
+    lost = [held.edges[0].client_side.tcp["lost"] for held in sent if held.edges[0].client_side]
+    of_line = [row for row in hopscope(server, *over, "lost").splitlines() if row.startswith(lines.name(line))]
+    assert [float(row.split()[-1]) for row in of_line if " client " in row] == lost
+    refused = hopscope(server, *over, "failed").splitlines()
+    assert [row.split()[-2] for row in refused[1:] if "Seen" not in row] == ["refused"] * SECONDS * len(sent[0].edges)
+    assert "there is no metric nix; write, read" in hopscope(server, *over, "nix", fails=True)
 
 
 def test_an_instance_has_one_task(told: tuple[Server, int]) -> None:
