@@ -55,6 +55,12 @@ def test_calls_failures_and_gaps(server: Server, start: int) -> None:
     assert server.ask(QUESTION, window=window, points=30, instance="web-1")["timeline"]["rate"][0] == 40.0
 
 
+def test_a_window_of_whole_minutes_has_its_seconds(server: Server, start: int) -> None:
+    window = {"from": moment(start), "to": moment(start + 60)}
+    whole = server.ask(QUESTION, window=window, points=60)["timeline"]
+    assert whole["step"] == 1 and whole["rate"][:10] == [47.0] * 10
+
+
 def test_fewer_points_are_longer_steps(server: Server, start: int) -> None:
     window = {"from": moment(start), "to": moment(start + 30)}
     halves = server.ask(QUESTION, window=window, points=2)["timeline"]

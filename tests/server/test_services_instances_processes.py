@@ -183,13 +183,15 @@ def test_what_there_is_not_is_said(told: tuple[Server, dict[str, int], int], que
 
 def test_search(told: tuple[Server, dict[str, int], int]) -> None:
     server, ids, _ = told
-    query = "query($text: String!) { search(text: $text) { kind id name instance service } }"
+    query = "query($text: String!) { search(text: $text) { kind id name instance instanceName service } }"
     found = server.ask(query, text="REVIEWS")["search"]
     assert [it["kind"] for it in found] == ["SERVICE", "INSTANCE", "INSTANCE"]
     (process,) = server.ask(query, text="pyth")["search"]
     assert (process["kind"], process["id"]) == ("PROCESS", f"{ids['python']:016x}")
+    assert process["instanceName"] == "reviews-v1-abc"
     (address,) = server.ask(query, text="0.9:33")["search"]
     assert (address["kind"], address["name"], address["service"]) == ("ADDRESS", "10.0.0.9:3306", "cmV2aWV3cw==.1")
+    assert address["instanceName"] == "reviews-v2-def"
     assert [it["name"] for it in server.ask(query, text="vm-")["search"]] == ["vm-7", "vm-7"]
     assert server.ask(query, text="nothing like it")["search"] == []
     assert "can be searched" in server.post(query, {"text": "  "})["errors"][0]["message"]

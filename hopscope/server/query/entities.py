@@ -26,6 +26,7 @@ from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, once, pairs, window_of
 from hopscope.server.query.tasks import TaskQueries
+from hopscope.server.query.trends import Trend, Trends
 from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
 
 MOST = 5000
@@ -46,6 +47,7 @@ class Entities:
         self._agents = agents
         self._listeners = listeners
         self._tasks = tasks
+        self._trends = Trends(reader, lines)
         self.fields: Fields = {
             "Query": {
                 "services": self.services,
@@ -56,11 +58,12 @@ class Entities:
             "Services": {"completeness": _completeness},
             "Instances": {"completeness": _completeness},
             "Processes": {"completeness": _completeness},
-            "Service": {"health": _health},
+            "Service": {"health": _health, "trend": self._trend},
             "Instance": {
                 "attributes": lambda it: pairs(it["_attributes"]().get(it["_name"], {})),
                 "completeness": _completeness,
                 "health": _health,
+                "trend": self._trend,
                 "service": lambda it: it["_services"]()[it["_name"].service],
                 "agent": lambda it: it["_agents"]().get(it["host"]),
                 "task": lambda it: it["_tasks"]().get(it["_name"]),
@@ -203,6 +206,9 @@ class Entities:
             for row in own
             if first.get(row["id"], 0) < span.end
         ]
+
+    def _trend(self, held: Row) -> Trend:
+        return self._trends.of(held["_key"])
 
     def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
         found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})["listeners"]

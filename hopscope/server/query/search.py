@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.entities import name_of, service_id
+from hopscope.server.analysis.entities import Name, name_of
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.windows import text as moment
@@ -53,7 +53,7 @@ class Search:
                 ("process", f"{row['id']:016x}", row["name"]),
             ):
                 if wanted in name.lower() and (kind, identity) not in found:
-                    found[kind, identity] = _found(kind, identity, name, owner.id, owner.service, row["told"])
+                    found[kind, identity] = _found(kind, identity, name, owner, row["told"])
         return list(found.values())
 
     def _addresses(self, wanted: str, limit: int) -> list[dict[str, Any]]:
@@ -69,21 +69,19 @@ class Search:
         names = self._reader.names(row["process"] for row in rows)
         made = []
         for row in rows:
-            owner = names.get(row["process"])
-            instance, service = (owner.id, owner.service) if owner else (None, None)
-            made.append(_found("address", row["address"], row["address"], instance, service, row["seen"]))
+            made.append(_found("address", row["address"], row["address"], names.get(row["process"]), row["seen"]))
         return made
 
 
-def _found(
-    kind: str, identity: str, name: str, instance: str | None, service: str | None, last: int
-) -> dict[str, Any]:  # fmt: skip
+def _found(kind: str, identity: str, name: str, owner: Name | None, last: int) -> dict[str, Any]:
+    pod = None if kind == "service" else owner
     return {
         "kind": kind,
         "id": identity,
         "name": name,
-        "instance": None if kind == "service" else instance,
-        "service": service_id(service) if service else None,
+        "instance": pod.id if pod else None,
+        "instance_name": pod.instance if pod else None,
+        "service": owner.service_id if owner else None,
         "last_seen": moment(last),
         "_last": last,
     }

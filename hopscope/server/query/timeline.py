@@ -11,21 +11,35 @@ from hopscope.server.access.identity import Caller
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import WITHIN, Reader, fullest, hosts_of, window_of
-from hopscope.server.query.windows import Cut, Span, asked, best, text
-from hopscope.server.storage.tables.kept import Resolution
+from hopscope.server.query.windows import Cut, Span, asked, kept, text
+from hopscope.server.storage.tables.kept import RESOLUTIONS, Resolution
 
 MOST, MOST_PROCESSES = 1000, 5000
-_WRITE, _READ, _FAILED, _RESET = (BY_NAME[name].number for name in ("write", "read", "failed", "reset"))
+CALLS = "if(written > 0, written, taken)"
+"""SQL: the calls of a row of `by_line`."""
+_ALL = _WRITE, _READ, _FAILED, _RESET = tuple(BY_NAME[name].number for name in ("write", "read", "failed", "reset"))
 _CLIENT, _SERVER = 1, 2
-# What a client wrote is counted there, else where it was read. Both ends see the same reset.
-_BY_LINE = (
-    "SELECT line, intDiv(toUnixTimestamp(ts), {step:UInt32}) AS slot,"
-    f" sumIf(count, metric = {_WRITE} AND side = {_CLIENT} AND label = '') AS written,"
-    f" sumIf(count, metric = {_READ} AND side = {_SERVER} AND label = '') AS taken,"
-    f" sumIf(count, metric = {_FAILED} AND label != 'absent') AS refused,"
+_CALLS = (
+    f"sumIf(count, metric = {_WRITE} AND side = {_CLIENT} AND label = '') AS written,"
+    f" sumIf(count, metric = {_READ} AND side = {_SERVER} AND label = '') AS taken"
+)
+# Both ends see the same reset.
+_FAILURES = (
+    f"sumIf(count, metric = {_FAILED} AND label != 'absent') AS refused,"
     f" greatest(sumIf(count, metric = {_RESET} AND side = {_CLIENT} AND label = ''),"
     f" sumIf(count, metric = {_RESET} AND side = {_SERVER} AND label = '')) AS resets"
 )
+
+
+def by_line(resolution: Resolution, failures: bool = False, which: str = "") -> str:
+    """SQL: what lines, none of hopscope's own, did in each `step` from `start` to `end`, counted at the client, else at
+    the server; `which`: a further condition on the edges."""
+    sums, metrics = (f"{_CALLS}, {_FAILURES}", _ALL) if failures else (_CALLS, _ALL[:2])
+    return (
+        f"SELECT line, intDiv(toUnixTimestamp(ts), {{step:UInt32}}) AS slot, {sums} FROM metric_{resolution.step}"
+        f" WHERE {WITHIN} AND metric IN ({', '.join(map(str, metrics))})"
+        f" AND line IN (SELECT id FROM edge WHERE own = 0{which}) GROUP BY line, slot"
+    )
 
 
 class Timeline:
@@ -48,7 +62,9 @@ class Timeline:
         now = time.time()
         span = asked(window, now)
         whole = -(-span.seconds // points)
-        resolution, _span = best(span.widened(whole), now, self._reader.retention)
+        # The coarsest table whose rows are no longer than a point, if it still has the window.
+        least = max(it.seconds for it in RESOLUTIONS if it.seconds <= whole)
+        resolution = kept(span.widened(whole), now, self._reader.retention, least)
         step = -(-whole // resolution.seconds) * resolution.seconds
         span = span.widened(step)
         own = None if instance is None else self._reader.processes_of(self._alive.meant(instance))
@@ -82,10 +98,8 @@ class Timeline:
             else " AND (client_process IN {p:Array(UInt64)} OR server_process IN {p:Array(UInt64)})"
         )
         rows = self._reader.store.query(
-            "SELECT slot, sum(if(written > 0, written, taken)) AS calls, sum(refused + resets) AS failed FROM ("
-            f"{_BY_LINE} FROM metric_{resolution.step} WHERE {WITHIN}"
-            f" AND metric IN ({_WRITE}, {_READ}, {_FAILED}, {_RESET})"
-            f" AND line IN (SELECT id FROM edge WHERE own = 0{own}) GROUP BY line, slot) GROUP BY slot",
+            f"SELECT slot, sum({CALLS}) AS calls, sum(refused + resets) AS failed"
+            f" FROM ({by_line(resolution, failures=True, which=own)}) GROUP BY slot",
             start=span.start, end=span.end, step=step, p=processes or [],
         )  # fmt: skip
         return {row["slot"]: (row["calls"], row["failed"]) for row in rows}

@@ -58,7 +58,7 @@ function Panels({ services, opened, text }: { services: ServiceRow[]; opened: Op
   const chosen = mesh.find((tab) => slug(tab.layer) === layer)?.layer ?? first;
   const kubernetes = rows("K8S_SERVICE");
   const hosts = rows("OS_LINUX");
-  const nothing = <p class="says quiet">Nothing of this kind was seen.</p>;
+  const nothing = <p class="says quiet">Nothing of this kind {text === "" ? "was seen" : `is called “${text}”`}.</p>;
   return (
     <div class="columns">
       <section class="panel" aria-label="Service Mesh">
@@ -157,8 +157,7 @@ export function Find() {
           <Answered answer={answer} opened={opened} text={text} />
         ) : (
           <section class="panel" aria-busy={trouble === null}>
-            <p class="says">{trouble ? "Nothing to show yet." : "Looking for services: no agent answered yet."}</p>
-            <Skeleton />
+            {trouble ? <p class="says">Nothing to show yet.</p> : <Skeleton what="services" />}
           </section>
         )}
       </main>

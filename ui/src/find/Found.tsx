@@ -24,6 +24,12 @@ function place(row: Row, services: ServiceRow[]): string | null {
   return href(["i", row.instance, "topology"], row.kind === "PROCESS" ? { process: row.id } : { node: row.id });
 }
 
+/** Whose it is, where the name does not say it. */
+function of(row: Row): string | null {
+  if (row.instanceName === null || row.kind === "SERVICE" || row.kind === "INSTANCE") return null;
+  return row.kind === "PROCESS" ? `in ${row.instanceName}` : `last used by ${row.instanceName}`;
+}
+
 export function Found({ found, services }: { found: Row[]; services: ServiceRow[] }) {
   return (
     <section class="panel" aria-label="Found">
@@ -46,7 +52,10 @@ export function Found({ found, services }: { found: Row[]; services: ServiceRow[
                     </a>
                   )}
                 </td>
-                <td class="second">{KINDS[row.kind]}</td>
+                <td class="second">
+                  {KINDS[row.kind]}
+                  {of(row) === null ? null : <span class="quiet"> {of(row)}</span>}
+                </td>
                 <td class="num quiet">{span(ago(row.lastSeen))}</td>
               </tr>
             );

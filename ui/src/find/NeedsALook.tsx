@@ -16,7 +16,7 @@ function Look({ look }: { look: Looks["looks"][number] }) {
           {look.client} to {look.server}, {look.label}
         </a>
       </td>
-      <td class="second low">{look.instanceName}</td>
+      <td class="second low owner">{look.instanceName}</td>
       <td class={tone}>{look.reasons.join("; ")}</td>
       <td class="num low">{rate(look.rate)}</td>
       <td class="num" title={look.since ? zoned(look.since) : undefined}>

@@ -3,10 +3,11 @@ import type { InstanceRow, ServiceRow } from "../generated/questions";
 import { go, href } from "../frame/address";
 import { type AgentSeen, health } from "../frame/health";
 import { mayChange } from "../frame/session";
+import { Spark } from "../line/Spark";
 import { Sign } from "../words/Sign";
 import { problem } from "../words/state";
 import { NONE, count, many, rate, shorten, span, time, zoned } from "../words/numbers";
-import { ago, stateInWords, until } from "./state";
+import { ago, sparkTone, stateInWords, trendInWords, until } from "./state";
 
 export interface Opened {
   service: string;
@@ -23,11 +24,30 @@ interface Props {
 const agents = (): AgentSeen[] => health.value?.agents ?? [];
 const tone = (state: string): string => (state === "FAILING" ? "fail-text" : state === "SLOW" ? "slow-text" : "second");
 
+const COLUMNS = 7;
+
 const LONGEST = 34;
 
 /** The address of a layer: `mesh-dp` for `MESH_DP`. */
 export function slug(layer: string): string {
   return layer.toLowerCase().replaceAll("_", "-");
+}
+
+/** The last 15 minutes; what the curve shows is said, too. */
+function Trend({ row }: { row: ServiceRow | InstanceRow }) {
+  const words = trendInWords(row.trend);
+  return (
+    <td class="trend low" title={words ?? undefined}>
+      {words !== null ? (
+        <>
+          <Spark values={row.trend} tone={sparkTone(row.health.state)} />
+          <span class="unseen">{words}</span>
+        </>
+      ) : (
+        NONE
+      )}
+    </td>
+  );
 }
 
 function Figures({ row }: { row: ServiceRow | InstanceRow }) {
@@ -36,6 +56,7 @@ function Figures({ row }: { row: ServiceRow | InstanceRow }) {
     <>
       <td class="num">{idle ? NONE : rate(row.health.rate)}</td>
       <td class="num low">{idle ? NONE : time(row.health.p99Ns)}</td>
+      <Trend row={row} />
       <td class="num quiet" title={`last seen ${zoned(row.lastSeen)}`}>
         {span(ago(row.lastSeen))}
       </td>
@@ -44,17 +65,16 @@ function Figures({ row }: { row: ServiceRow | InstanceRow }) {
 }
 
 function Action({ row }: { row: InstanceRow }) {
-  const at = href(["i", row.id, "topology"]);
   if (row.task) {
     return (
       <span class="row">
-        <span>
+        <a class="button main" href={href(["i", row.id, "topology"])} aria-label={`Open ${row.name}`}>
+          Open
+        </a>
+        <span class="low">
           <i class="dot" />
           {span(until(row.task.endsAt))} left
         </span>
-        <a class="button main" href={at} aria-label={`Open ${row.name}`}>
-          Open
-        </a>
       </span>
     );
   }
@@ -74,13 +94,14 @@ function Instance({ row }: { row: InstanceRow }) {
         <a data-row data-problem={problem(row.health.state)} href={href(["i", row.id, "topology"])}>
           {row.name}
         </a>
+        <div class="quiet">
+          {many(row.processes, "process", "processes")} on {row.host}
+        </div>
       </td>
-      <td colSpan={2} class="second">
-        {many(row.processes, "process", "processes")} <span class="quiet">on {row.host}</span>
-      </td>
-      <td colSpan={3} class="num">
+      <td colSpan={2}>
         <Action row={row} />
       </td>
+      <Figures row={row} />
     </tr>
   );
 }
@@ -129,7 +150,7 @@ function Service({ row, props }: { row: ServiceRow; props: Props }) {
       </tr>
       {open && props.opened?.instances === null ? (
         <tr class="inner">
-          <td colSpan={6} class="quiet">
+          <td colSpan={COLUMNS} class="quiet">
             …
           </td>
         </tr>
@@ -154,6 +175,9 @@ export function Services(props: Props) {
           </th>
           <th scope="col" class="num low">
             p99
+          </th>
+          <th scope="col" class="trend low">
+            15 min
           </th>
           <th scope="col" class="num">
             seen

@@ -1,7 +1,8 @@
 /* What a row says of a service, an instance or a host, in words. */
 import type { HealthNow } from "../generated/questions";
 import { type AgentSeen, SILENT_SECONDS, serverNow, silence } from "../frame/health";
-import { span } from "../words/numbers";
+import type { Tone } from "../line/figures";
+import { rate, span } from "../words/numbers";
 
 const RECENT_SECONDS = 120;
 
@@ -37,4 +38,16 @@ export function steady<Row extends { id: string }>(rows: Row[], order: string[])
   for (const row of rows) if (!order.includes(row.id)) order.push(row.id);
   const place = new Map(order.map((id, index) => [id, index]));
   return [...rows].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
+}
+
+export function sparkTone(state: HealthNow["state"]): Tone {
+  return state === "FAILING" ? "fail" : state === "SLOW" ? "slow" : "";
+}
+
+/** What a trend shows; null: nothing was recorded. */
+export function trendInWords(trend: readonly (number | null)[]): string | null {
+  const known = trend.filter((value) => value !== null);
+  if (known.length === 0) return null;
+  const [least, most] = [Math.min(...known), Math.max(...known)].map((value) => rate(value));
+  return least === most ? `${most} in the last 15 min` : `${least} to ${most} in the last 15 min`;
 }

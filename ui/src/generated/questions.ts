@@ -29,9 +29,9 @@ export type TaskState = "WAITING" | "RUNNING" | "FINISHED" | "STOPPED" | "REFUSE
 
 export interface WindowInput { from?: string | null; to?: string | null; last?: number | null }
 
-export type ServiceRow = { id: string; name: string; layers: string[]; instances: number; processes: number; lastSeen: string; health: HealthNow };
+export type ServiceRow = { id: string; name: string; layers: string[]; instances: number; processes: number; lastSeen: string; health: HealthNow; trend: (number | null)[] };
 
-export type InstanceRow = { id: string; name: string; host: string; layers: string[]; processes: number; lastSeen: string; health: HealthNow; task: { id: string; state: TaskState; endsAt: string; owner: string } | null };
+export type InstanceRow = { id: string; name: string; host: string; layers: string[]; processes: number; lastSeen: string; health: HealthNow; trend: (number | null)[]; task: { id: string; state: TaskState; endsAt: string; owner: string } | null };
 
 export type HealthNow = { state: State; reasons: string[]; rate: number | null; bytesRate: number | null; p99Ns: number | null; since: string | null; lines: number };
 
@@ -83,11 +83,11 @@ export type CatalogueAsked = Record<string, never>;
 
 export const Catalogue: Question<CatalogueAnswer, CatalogueAsked> = { name: "Catalogue", text: "query Catalogue { metrics { name unit sentence } }" };
 
-export type FindAnswer = HealthBar & { services: { services: ServiceRow[] }; needsLook: { lines: number; completeness: ({ host: string; missing: string[] })[]; looks: ({ edge: string; client: string; server: string; label: string; instance: string; instanceName: string; state: State; reasons: string[]; since: string | null; rate: number | null; p99Ns: number | null })[] }; instances?: { instances: InstanceRow[] }; search?: ({ kind: FoundKind; id: string; name: string; instance: string | null; service: string | null; lastSeen: string })[] };
+export type FindAnswer = HealthBar & { services: { services: ServiceRow[] }; needsLook: { lines: number; completeness: ({ host: string; missing: string[] })[]; looks: ({ edge: string; client: string; server: string; label: string; instance: string; instanceName: string; state: State; reasons: string[]; since: string | null; rate: number | null; p99Ns: number | null })[] }; instances?: { instances: InstanceRow[] }; search?: ({ kind: FoundKind; id: string; name: string; instance: string | null; instanceName: string | null; lastSeen: string })[] };
 
 export type FindAsked = { window: WindowInput; service: string; open: boolean; text: string; searching: boolean };
 
-export const Find: Question<FindAnswer, FindAsked> = { name: "Find", text: "query Find($window: WindowInput!, $service: ID!, $open: Boolean!, $text: String!, $searching: Boolean!) { ...HealthBar services { services { ...ServiceRow } } needsLook(window: $window) { lines completeness { host missing } looks { edge client server label instance instanceName state reasons since rate p99Ns } } instances(service: $service) @include(if: $open) { instances { ...InstanceRow } } search(text: $text) @include(if: $searching) { kind id name instance service lastSeen } } fragment HealthBar on Query { me { name role } agents { ...AgentSeen } server { version spooled spooledBytes setAside trouble } } fragment AgentSeen on Agent { host version lastSeen skewMs probes { metric rung hook whyNot } } fragment ServiceRow on Service { id name layers instances processes lastSeen health { ...HealthNow } } fragment HealthNow on Health { state reasons rate bytesRate p99Ns since lines } fragment InstanceRow on Instance { id name host layers processes lastSeen health { ...HealthNow } task { id state endsAt owner } }" };
+export const Find: Question<FindAnswer, FindAsked> = { name: "Find", text: "query Find($window: WindowInput!, $service: ID!, $open: Boolean!, $text: String!, $searching: Boolean!) { ...HealthBar services { services { ...ServiceRow } } needsLook(window: $window) { lines completeness { host missing } looks { edge client server label instance instanceName state reasons since rate p99Ns } } instances(service: $service) @include(if: $open) { instances { ...InstanceRow } } search(text: $text) @include(if: $searching) { kind id name instance instanceName lastSeen } } fragment HealthBar on Query { me { name role } agents { ...AgentSeen } server { version spooled spooledBytes setAside trouble } } fragment AgentSeen on Agent { host version lastSeen skewMs probes { metric rung hook whyNot } } fragment ServiceRow on Service { id name layers instances processes lastSeen health { ...HealthNow } trend } fragment HealthNow on Health { state reasons rate bytesRate p99Ns since lines } fragment InstanceRow on Instance { id name host layers processes lastSeen health { ...HealthNow } trend task { id state endsAt owner } }" };
 
 export type InstanceViewAnswer = HealthBar & { topology: WholeTopology; edge?: LineDetail | null; edgeSeries?: LineSeries; processes?: { processes: ProcessDetail[] }; listeners?: { listeners: Listening[] }; timeline?: OnAxis };
 

@@ -1,5 +1,6 @@
 /* A course in 46 × 26 px: zero at the bottom, its own scale; a gap stays a gap. Its sense is in the figures beside it. */
 import type { Tone } from "./figures";
+import "./spark.css";
 
 const WIDTH = 46;
 const HEIGHT = 26;
