@@ -14,6 +14,7 @@ from hopscope.server.access.identity import Caller, NotAllowed, Unknown
 from hopscope.server.access.proxy import Proxy
 
 _OURS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ASKS = 'Bearer realm="hopscope"'
 _READS = frozenset({"GET", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -45,9 +46,11 @@ class Admission:
                 scope.setdefault("state", {})["caller"] = caller
             except Unknown as error:
                 refusal = _refusal(401, str(error))
-                refusal.headers["www-authenticate"] = 'Bearer realm="hopscope"'
+                refusal.headers["www-authenticate"] = _ASKS
             except NotAllowed as error:
+                # RFC 6750 section 3.1: another token would be let in.
                 refusal = _refusal(403, str(error))
+                refusal.headers["www-authenticate"] = f'{_ASKS}, error="insufficient_scope"'
         return await (refusal or self._app)(scope, receive, send)
 
     def _elsewhere(self, headers: Headers) -> Response | None:

@@ -1,6 +1,6 @@
 /* Asks the server: one POST to /graphql; what goes wrong is an Unanswered with a sentence for the reader. */
 import { learnClock } from "../frame/health";
-import { token, tokenWanted } from "../frame/session";
+import { token, wantToken } from "../frame/session";
 import type { Question } from "./question";
 
 export class Unanswered extends Error {
@@ -26,6 +26,7 @@ export async function ask<Answer, Asked>(
 ): Promise<Answer> {
   let reply: Reply<Answer>;
   let status = 0;
+  let stranger = false;
   try {
     const answer = await fetch("/graphql", {
       method: "POST",
@@ -35,6 +36,7 @@ export async function ask<Answer, Asked>(
       signal: signal ?? null,
     });
     status = answer.status;
+    stranger = answer.headers.has("www-authenticate");
     learnClock(answer.headers.get("date"));
     reply = (await answer.json()) as Reply<Answer>;
   } catch (error) {
@@ -42,7 +44,7 @@ export async function ask<Answer, Asked>(
     throw new Unanswered(status > 0 ? `answer ${status} without sense` : "connection refused", false);
   }
   const first = reply.errors?.[0];
-  if (status === 401) tokenWanted.value = first?.message ?? "The server wants to know who asks.";
+  if (stranger) wantToken(first?.message ?? "the server wants to know who asks");
   if (first) throw new Unanswered(first.message, true);
   if (!reply.data) throw new Unanswered(`answer ${status} without data`, false);
   return reply.data;

@@ -1,14 +1,16 @@
 /* Asked for when the server wants to know who asks. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { giveToken, tokenWanted } from "./session";
 
 export function TokenForm() {
   const [text, setText] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   return (
-    <main class="narrow">
+    <main id="main" class="narrow" tabIndex={-1}>
       <section class="panel" aria-label="Sign in">
-        <h2>Who asks?</h2>
-        <p>{tokenWanted.value}</p>
+        <h1>Who asks?</h1>
+        <p role="alert">{tokenWanted.value}</p>
         <form
           class="row"
           onSubmit={(event) => {
@@ -16,9 +18,10 @@ export function TokenForm() {
             if (text.trim() !== "") giveToken(text.trim());
           }}
         >
-          <label>
-            Token{" "}
+          <label class="row">
+            Token
             <input
+              ref={field}
               type="password"
               autocomplete="off"
               value={text}

@@ -5,7 +5,7 @@ import { go, href, path, query } from "./address";
 import { Icon, Logo } from "./Icon";
 import { bind } from "./keys";
 import { theme, toggleTheme } from "./theme";
-import { me, offered } from "./session";
+import { me, offered, token, wantToken } from "./session";
 import { say } from "./Say";
 
 export const helpOpen = signal(false);
@@ -116,6 +116,11 @@ export function TopBar() {
           <span class="chip">
             {you.role === "ADMIN" ? "read and write" : "read only"} · {you.name}
           </span>
+        ) : null}
+        {token.value !== null ? (
+          <button type="button" class="text" onClick={() => wantToken("signed out: this tab has forgotten the token")}>
+            Sign out
+          </button>
         ) : null}
         <button type="button" class="bare" aria-label="Copy link" title="Copy link (c)" onClick={() => void copyLink()}>
           <Icon name="link" />

@@ -16,6 +16,14 @@ export function giveToken(text: string): void {
   tokenWanted.value = null;
 }
 
+/** Nobody is let in with what was shown, or one leaves: whoever is next says who asks. */
+export function wantToken(why: string): void {
+  token.value = null;
+  sessionStorage.removeItem(KEY);
+  me.value = null;
+  tokenWanted.value = why;
+}
+
 /** Buttons that change something are only there for who may. */
 export const mayChange = computed(() => me.value?.role === "ADMIN");
 
