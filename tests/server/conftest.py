@@ -104,9 +104,11 @@ def servers() -> Iterator[Callable[..., Server]]:
             made.append(Server(place, *arguments))
             return made[-1]
 
-        yield make
-        for server in made:
-            server.kill()
+        try:
+            yield make
+        finally:
+            for server in made:
+                server.kill()
 
 
 @pytest.fixture

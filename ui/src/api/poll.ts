@@ -1,9 +1,9 @@
-/* Asks one question again and again, a second after the last answer began; a view has exactly one poll. */
+/* Asks one question again and again, a second after the last one went out; a view has exactly one poll. */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { Unanswered, ask } from "./ask";
 import type { Question } from "./question";
 
-const EVERY = 1000;
+export const EVERY = 1000;
 const SLOWEST = 8000;
 
 export interface Trouble {
@@ -32,11 +32,17 @@ function troubled(error: unknown, began: number, last: Trouble | null): Trouble 
   return { message: error.message, refused: error.refused, times, since: last?.since ?? began, next: Date.now() + wait };
 }
 
-/** `variables` is read each time; null: nothing to ask now. `live` false: once is enough. */
+/** How it is asked: again or once is enough; how many ms from one question to the next. */
+export interface Pace {
+  live?: () => boolean;
+  every?: () => number;
+}
+
+/** `variables` is read each time; null: nothing to ask now. */
 export function poll<Answer, Asked>(
   question: Question<Answer, Asked>,
   variables: () => Asked | null,
-  live: () => boolean = () => true,
+  { live = () => true, every = () => EVERY }: Pace = {},
 ): Polled<Answer> {
   const answer = signal<Answer | null>(null);
   const trouble = signal<Trouble | null>(null);
@@ -67,7 +73,7 @@ export function poll<Answer, Asked>(
         answer.value = got;
         at.value = Date.now();
         trouble.value = null;
-        if (live()) again(Math.max(100, EVERY - (Date.now() - began)));
+        if (live()) again(Math.max(100, every() - (Date.now() - began)));
       },
       (error: unknown) => {
         if (mine.signal.aborted) return;

@@ -137,7 +137,7 @@ export function Compare({ instance }: { instance: string }) {
     Question,
     key,
     () => ({ instance, a: asked(a), b: asked(b), axis: asked(axisWith(a, b, serverNow())), timeline: axisDue(key) }),
-    () => false,
+    { live: () => false },
   );
   const answer = polled?.answer.value ?? null;
   const trouble = polled?.trouble.value ?? null;
@@ -170,7 +170,7 @@ export function Compare({ instance }: { instance: string }) {
             <ErrorBanner trouble={trouble} what="both windows" at={0} now={polled.now} />
           ) : (
             <section class="panel" aria-busy="true">
-              <Skeleton />
+              <Skeleton what="both windows" />
             </section>
           )}
         </main>

@@ -1,6 +1,6 @@
 /* A poll for as long as a component is there. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Polled, poll } from "../api/poll";
+import { EVERY, type Pace, type Polled, poll } from "../api/poll";
 import type { Question } from "../api/question";
 
 /** Asks anew when `key` changes; what is on screen stays until the next answer is there. */
@@ -8,16 +8,16 @@ export function usePoll<Answer, Asked>(
   question: Question<Answer, Asked>,
   key: string,
   variables: () => Asked | null,
-  live: () => boolean = () => true,
+  pace: Pace = {},
 ): Polled<Answer> | null {
   const [polled, setPolled] = useState<Polled<Answer> | null>(null);
-  const latest = useRef({ variables, live });
-  latest.current = { variables, live };
+  const latest = useRef({ variables, pace });
+  latest.current = { variables, pace };
   useEffect(() => {
     const made = poll(
       question,
       () => latest.current.variables(),
-      () => latest.current.live(),
+      { live: () => latest.current.pace.live?.() ?? true, every: () => latest.current.pace.every?.() ?? EVERY },
     );
     setPolled(made);
     return made.stop;

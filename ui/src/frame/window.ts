@@ -44,10 +44,10 @@ export function written(window: Window): string {
   return `live-${window.seconds}s`;
 }
 
-/** Which seconds it is when the server's clock says `now` (Unix seconds). */
-export function at(window: Window, now: number): Span {
+/** Which seconds it is when the server's clock says `now` (Unix seconds). `settled`: how old the latest shall be. */
+export function at(window: Window, now: number, settled = SETTLED): Span {
   if (!window.live) return { start: window.start, seconds: window.seconds };
-  return { start: Math.floor(now) - SETTLED - window.seconds, seconds: window.seconds };
+  return { start: Math.floor(now) - settled - window.seconds, seconds: window.seconds };
 }
 
 /** As the server is asked. */

@@ -1,7 +1,7 @@
 /* An instance: its topology, the table twin, its processes, and the panel of the line or process that is open. */
-import { useEffect } from "preact/hooks";
-import { InstanceView as Question, type InstanceViewAnswer, type WholeTopology } from "../generated/questions";
-import type { Polled } from "../api/poll";
+import { useEffect, useRef } from "preact/hooks";
+import { InstanceView as Question, type InstanceViewAnswer, type TaskRow, type WholeTopology } from "../generated/questions";
+import { EVERY, type Polled } from "../api/poll";
 import { TimeAxis } from "../axis/TimeAxis";
 import { go, href, path, query, set } from "../frame/address";
 import { ErrorBanner, Skeleton } from "../frame/Banner";
@@ -20,12 +20,14 @@ import { topologyFiles } from "../topology/export/files";
 import { LineTable } from "../topology/table/LineTable";
 import { Banners, type Travel } from "../topology/view/States";
 import { Topology } from "../topology/view/Topology";
-import { axisOf, openProcess, setWindow, timeline, variables, windowOf } from "./asked";
+import { axisOf, openProcess, setWindow, starting, timeline, variables, windowOf } from "./asked";
 import { Gone } from "./Gone";
 import { Place } from "./Place";
 import "./instance.css";
 
 const PHONE = "(max-width: 760px)";
+/** From one question to the next while a task starts, ms. */
+const SOON = 400;
 const STEPS = { SECOND: "1 s", MINUTE: "1 min", HOUR: "1 h" } as const;
 export type Tab = "topology" | "table" | "processes";
 type Selected = { kind: "line" | "process"; id: string } | null;
@@ -148,7 +150,7 @@ function Content({ answer, polled, tab }: Shown) {
 function useOffers(topology: WholeTopology | null): void {
   if (topology) shown.value = written({ live: false, ...answered(topology.window) });
   useOffer(
-    topology === null ? [] : [...topologyFiles(topology), reportFile(() => topology)],
+    topology === null ? [] : [...topologyFiles(topology), reportFile(topology)],
     () => href(path.value, { ...query.value, w: shown.value || query.value.w }),
     topology?.window.from ?? "",
   );
@@ -191,8 +193,12 @@ function Answered({ answer, polled, tab }: Shown) {
 export function InstanceView({ instance, tab }: { instance: string; tab: Tab }) {
   useRows();
   useKeys(tab);
-  const polled = usePoll(Question, instance, () => variables(instance));
+  const task = useRef<TaskRow | null>(null);
+  const polled = usePoll(Question, instance, () => variables(instance, task.current), {
+    every: () => (starting(task.current) ? SOON : EVERY),
+  });
   const answer = polled?.answer.value ?? null;
+  task.current = answer?.topology.instance.task ?? null;
   const trouble = polled?.trouble.value ?? null;
   useHealth(answer);
   useOffers(answer?.topology ?? null);
@@ -207,7 +213,7 @@ export function InstanceView({ instance, tab }: { instance: string; tab: Tab }) 
         <ErrorBanner trouble={trouble} what="the topology" at={0} now={polled.now} />
       ) : (
         <section class="panel">
-          <Skeleton />
+          <Skeleton what="the topology" />
         </section>
       )}
     </main>

@@ -1,6 +1,6 @@
 /* What the view of an instance asks, from its address: one question a second. */
 import { signal } from "@preact/signals";
-import type { InstanceViewAsked, OnAxis } from "../generated/questions";
+import type { InstanceViewAsked, OnAxis, TaskRow } from "../generated/questions";
 import { path, query, set } from "../frame/address";
 import { serverNow } from "../frame/health";
 import { LIVE, type Span, type Window, asked, at, read, written } from "../frame/window";
@@ -8,6 +8,8 @@ import { around } from "../axis/ticks";
 
 /** The axis changes slowly: it is asked for with every fifth question, and when its part of time changed. */
 const EVERY = 5;
+/** Seconds in which the first line of a task is waited for. */
+const STARTS = 15;
 let since = EVERY;
 let last = "";
 export const timeline = signal<OnAxis | null>(null);
@@ -38,9 +40,14 @@ export function axisDue(key: string): boolean {
   return due;
 }
 
-export function variables(instance: string): InstanceViewAsked {
+/** Whether a task has just been started: then the latest second is worth more than a whole one. */
+export function starting(task: TaskRow | null | undefined): boolean {
+  return task !== null && task !== undefined && serverNow() - Date.parse(task.createdAt) / 1000 < STARTS;
+}
+
+export function variables(instance: string, task: TaskRow | null | undefined): InstanceViewAsked {
   const window = windowOf();
-  const span = at(window, serverNow());
+  const span = at(window, serverNow(), starting(task) ? 0 : undefined);
   const line = query.value.line ?? null;
   const key = `${instance} ${written(window)}`;
   return {

@@ -2,6 +2,7 @@
 import { ask } from "../api/ask";
 import { Report, type WholeTopology } from "../generated/questions";
 import type { File } from "../frame/session";
+import { fileName } from "../topology/export/files";
 import { placed } from "./data";
 
 async function made(topology: WholeTopology): Promise<Blob> {
@@ -21,14 +22,11 @@ async function made(topology: WholeTopology): Promise<Blob> {
   return new Blob([text], { type: "text/html" });
 }
 
-export function reportFile(topology: () => WholeTopology | null): File {
+export function reportFile(topology: WholeTopology): File {
   return {
-    name: "report.html",
+    name: `${fileName(topology)}.html`,
     kind: "text/html",
-    what: "report (one HTML file, opens offline)",
-    make: () => {
-      const now = topology();
-      return now === null ? Promise.reject(new Error("nothing is measured yet")) : made(now);
-    },
+    what: "Report, HTML that opens offline",
+    make: () => made(topology),
   };
 }

@@ -5,9 +5,14 @@ import type { File } from "../../frame/session";
 import { csv, json } from "./data";
 import { pictureSvg, png, svgText } from "./svg";
 
+/** What files of an instance and a window are called, without their kind. */
+export function fileName(data: WholeTopology): string {
+  return `${data.instance.name}-${data.window.from.replaceAll(":", "").replace(/\.\d+/, "")}`;
+}
+
 /** Without a picture on screen (the table is open) only the data. */
 export function topologyFiles(data: WholeTopology): File[] {
-  const name = `${data.instance.name}-${data.window.from.replaceAll(":", "").replace(/\.\d+/, "")}`;
+  const name = fileName(data);
   const title = `Process topology of ${data.instance.name}, ${data.window.from} to ${data.window.to}`;
   const svg = (): SVGSVGElement => {
     const found = pictureSvg(document, title);
