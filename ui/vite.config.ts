@@ -12,5 +12,6 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: { proxy: { "/graphql": "http://127.0.0.1:8080" } },
-  test: { include: ["test/**/*.test.ts", "src/**/*.test.ts"] },
+  // Some lay out hundreds of graphs, on a machine that does other things, too.
+  test: { testTimeout: 60_000, include: ["test/**/*.test.ts", "src/**/*.test.ts"] },
 });

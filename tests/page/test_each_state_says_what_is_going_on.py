@@ -31,9 +31,9 @@ def test_an_id_that_is_gone_is_never_another_object(page: Page, site: Site) -> N
     expect(page.get_by_role("heading", name="There is nothing at /no/such/view")).to_be_visible()
 
 
-def test_a_window_without_traffic_says_so(page: Page, site: Site) -> None:
+def test_a_window_that_nobody_watched_is_not_called_quiet(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/i/{SHOP}/topology?w=2020-01-01T00:00:00Z%2B60s")
-    expect(page.get_by_role("heading", name="No traffic in this window")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing was recorded in this window")).to_be_visible()
     page.get_by_role("button", name="Go live").click()
     expect(page.get_by_role("button", name="shop, inside")).to_be_visible()
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { around, dragged, ticks } from "../src/axis/ticks";
+import { around, dragged, spoken, tickText, ticks } from "../src/axis/ticks";
 import { heat, shade, ticks as heatTicks, told } from "../src/line/heat";
 import { paths, thinned } from "../src/line/Spark";
 
@@ -10,6 +10,16 @@ test("ticks are round and at most eight", () => {
     expect(made.length).toBeGreaterThan(1);
     expect(made.length).toBeLessThanOrEqual(8);
   }
+});
+
+test("a day is written once", () => {
+  const at = (text: string): number => Date.parse(text) / 1000;
+  const hour = { start: at("2020-01-01T00:30:00"), seconds: 3600 };
+  expect(spoken(hour)).toBe("Wed 1 Jan 2020 00:30:00 to 01:30:00");
+  expect(spoken({ ...hour, start: at("2020-01-01T23:30:00") })).toBe("Wed 1 Jan 2020 23:30:00 to Thu 2 Jan 2020 00:30:00");
+  const axis = { start: at("2019-12-31T23:30:00"), seconds: 7200 };
+  expect([axis.start, axis.start + 1800, axis.start + 3600].map((tick) => tickText(tick, axis))).toEqual(["23:30", "1 Jan", "00:30"]);
+  expect(tickText(axis.start + 5, { ...axis, seconds: 300 })).toBe("23:30:05");
 });
 
 test("the axis never shows the future", () => {

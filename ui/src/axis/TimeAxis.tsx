@@ -4,8 +4,8 @@ import type { OnAxis } from "../generated/questions";
 import { Icon } from "../frame/Icon";
 import { bind } from "../frame/keys";
 import type { Span, Window } from "../frame/window";
-import { clock, span as lasting, zoned } from "../words/numbers";
-import { type Grip, dragged, ticks } from "./ticks";
+import { span as lasting, zoned } from "../words/numbers";
+import { type Grip, dragged, spoken, tickText, ticks } from "./ticks";
 import "./axis.css";
 
 const WIDE = 1000;
@@ -24,8 +24,6 @@ interface Props {
   /** `drag`: more of the same movement will come. */
   change: (index: number, span: Span, drag: boolean) => void;
 }
-
-export const spoken = (span: Span): string => `${clock(span.start * 1000)} to ${clock((span.start + span.seconds) * 1000)}`;
 
 function Bars({ axis, timeline }: { axis: Span; timeline: OnAxis }) {
   const top = Math.max(1e-9, ...timeline.rate.map((rate) => rate ?? 0));
@@ -147,7 +145,7 @@ export function Band(props: Props) {
       <div class="ticks" aria-hidden="true">
         {ticks(axis, offset).map((tick) => (
           <span key={tick} style={{ left: `${part(tick)}%` }}>
-            {clock(tick * 1000).replace(axis.seconds > 600 ? /:\d\d$/ : /$^/, "")}
+            {tickText(tick, axis)}
           </span>
         ))}
       </div>

@@ -2,7 +2,7 @@
 import type { Changed, CompareViewAnswer } from "../generated/questions";
 import { set, query } from "../frame/address";
 import { answered } from "../frame/window";
-import { spoken } from "../axis/TimeAxis";
+import { spoken } from "../axis/ticks";
 import { Sign } from "../words/Sign";
 import { count, many, share, span } from "../words/numbers";
 import { difference, figureName, summary, writer } from "./words";

@@ -4,6 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Trouble } from "../api/poll";
 import { clock } from "../words/numbers";
 
+const ROWS = 6;
+
 /** Seconds until a moment (ms), counted down while it is on screen. */
 export function useSecondsUntil(moment: number): number {
   const [now, setNow] = useState(Date.now());
@@ -53,12 +55,14 @@ export function ErrorBanner({ trouble, what, at, now }: { trouble: Trouble; what
   );
 }
 
-export function Skeleton({ rows = 6 }: { rows?: number }) {
+/** What there is while an answer is on its way; `what` is asked for. */
+export function Skeleton({ what }: { what: string }) {
   if (!useLater()) return null;
   return (
-    <div class="skeleton" aria-hidden="true">
-      {Array.from({ length: rows }, (_, row) => (
-        <i key={row} />
+    <div class="skeleton">
+      <p role="status">Asking the server for {what}.</p>
+      {Array.from({ length: ROWS }, (_, row) => (
+        <i key={row} aria-hidden="true" />
       ))}
     </div>
   );

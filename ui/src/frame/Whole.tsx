@@ -17,7 +17,7 @@ export function Whole({ polled, what, children }: Props) {
       {children ?? (
         <main id="main" tabIndex={-1}>
           <section class="panel" aria-busy={trouble === null}>
-            <Skeleton />
+            {trouble === null ? <Skeleton what={what} /> : <p class="says">Nothing to show yet.</p>}
           </section>
         </main>
       )}

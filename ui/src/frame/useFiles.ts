@@ -33,8 +33,8 @@ export function useFiles(name: string, rows: () => Row[] | null, link?: () => st
   const now = (): Row[] => latest.current() ?? [];
   useOffer(
     [
-      { name: `${name}.json`, kind: "application/json", what: "data (JSON)", make: () => JSON.stringify(now(), null, 1) },
-      { name: `${name}.csv`, kind: "text/csv", what: "data (CSV)", make: () => csv(now()) },
+      { name: `${name}.json`, kind: "application/json", what: "Data, JSON", make: () => JSON.stringify(now(), null, 1) },
+      { name: `${name}.csv`, kind: "text/csv", what: "Data, CSV", make: () => csv(now()) },
     ],
     link ?? (() => location.pathname + location.search),
     name,

@@ -27,12 +27,10 @@ function Crumbs({ instance }: { instance: Instance }) {
     <nav aria-label="Where" class="crumbs">
       <a href={href(["find"], { layer: at })}>{panel(layer)}</a>
       {layer === "OS_LINUX" ? null : (
-        <>
+        <span class="layer">
           <i aria-hidden="true">›</i>
-          <a class="low" href={href(["find"], { layer: at })}>
-            {LAYERS[layer] ?? layer}
-          </a>
-        </>
+          <a href={href(["find"], { layer: at })}>{LAYERS[layer] ?? layer}</a>
+        </span>
       )}
       <i aria-hidden="true">›</i>
       <a href={href(["s", at, instance.service.id])}>{instance.service.name}</a>

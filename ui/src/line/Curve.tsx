@@ -23,13 +23,16 @@ interface Props {
 }
 
 const HEIGHT = 96;
+/** How wide a digit at an axis is, px. */
+const LETTER = 6;
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** With seconds where the curve is shorter than ten minutes. */
-function clocks(ticks: number[], at: readonly number[]): string[] {
-  const short = (at.at(-1) ?? 0) - (at[0] ?? 0) < 600;
-  return ticks.map((tick) => new Date(tick * 1000).toTimeString().slice(0, short ? 8 : 5));
+/** With seconds where the curve is shorter than ten minutes; nothing where the edge would cut it. */
+function clocks(plot: uPlot, ticks: number[], at: readonly number[]): string[] {
+  const letters = (at.at(-1) ?? 0) - (at[0] ?? 0) < 600 ? 8 : 5;
+  const right = plot.bbox.width / devicePixelRatio - (letters * LETTER) / 2;
+  return ticks.map((tick) => (plot.valToPos(tick, "x") > right ? "" : new Date(tick * 1000).toTimeString().slice(0, letters)));
 }
 
 function options(props: Props, width: number, top: () => number): uPlot.Options {
@@ -44,7 +47,7 @@ function options(props: Props, width: number, top: () => number): uPlot.Options 
     padding: [6, 4, 0, 0],
     scales: { x: { time: true }, y: { range: () => [0, top() || 1] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 18, gap: 2, space: 72, values: (_, ticks) => clocks(ticks, props.at) },
+      { ...axis, grid: { show: false }, size: 18, gap: 2, space: 72, values: (plot, ticks) => clocks(plot, ticks, props.at) },
       { ...axis, grid, size: 56, gap: 4, space: 30, values: (_, ticks) => ticks.map((tick) => props.write(tick)) },
     ],
     series: [

@@ -1,4 +1,6 @@
 /* The services as cards, calls from left to right. */
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { MeshLineRow, WholeMesh } from "../generated/questions";
 import { shorten, count, many, rate, share, time } from "../words/numbers";
 import { Sign, WORDS } from "../words/Sign";
@@ -7,6 +9,8 @@ import { CARD, type MeshPicture, type Placed, layout } from "./layout";
 import { type Figure, figure } from "./words";
 
 const CLASSES: Record<string, string> = { FAILING: "fail", SLOW: "slow", HEALTHY: "ok", NONE: "none" };
+/** A small mesh is drawn larger on a large screen, but not more than this. */
+const LARGEST = 1.5;
 const WIDTHS: [number, number][] = [
   [1, 1.25],
   [10, 2],
@@ -14,7 +18,7 @@ const WIDTHS: [number, number][] = [
   [1000, 4.25],
 ];
 
-const wide = (perSecond: number): number => WIDTHS.find(([below]) => perSecond < below)?.[1] ?? 5.75;
+const thick = (perSecond: number): number => WIDTHS.find(([below]) => perSecond < below)?.[1] ?? 5.75;
 const words = (line: MeshLineRow, chosen: Figure): string => `${line.label} ${shorten(figure(line, chosen), 26)}`;
 
 function Card({ placed, open }: { placed: Placed; open: (id: string) => void }) {
@@ -50,11 +54,24 @@ function Hops({ picture, selected }: { picture: MeshPicture; selected: string | 
       {picture.lines.map(({ line, path }) => (
         <g key={line.id} class={`hop ${CLASSES[line.state] ?? ""}${line.id === selected ? " chosen" : ""}`}>
           {line.id === selected ? <path class="halo" d={path} /> : null}
-          <path class={line.clientSeen || line.serverSeen ? "" : "dashed"} d={path} stroke-width={wide(line.rate)} marker-end="url(#mesh-arrow)" />
+          <path class={line.clientSeen || line.serverSeen ? "" : "dashed"} d={path} stroke-width={thick(line.rate)} marker-end="url(#mesh-arrow)" />
         </g>
       ))}
     </svg>
   );
+}
+
+/** The size of what scrolls, px. */
+function useRoom(of: RefObject<HTMLElement>): { width: number; height: number } {
+  const [room, setRoom] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const element = of.current;
+    if (element === null) return undefined;
+    const seen = new ResizeObserver(() => setRoom({ width: element.clientWidth, height: element.clientHeight }));
+    seen.observe(element);
+    return () => seen.disconnect();
+  }, [of]);
+  return room;
 }
 
 interface Props {
@@ -68,18 +85,27 @@ interface Props {
 
 export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openService }: Props) {
   const shown = problems ? mesh.lines.filter((line) => bad(line.state)) : mesh.lines;
-  const picture = layout({ ...mesh, lines: shown }, (line) => 20 + words(line, chosen).length * 6.4);
+  const scroll = useRef<HTMLDivElement>(null);
+  const room = useRoom(scroll);
+  const wide = (line: MeshLineRow): number => 20 + words(line, chosen).length * 6.4;
+  const least = layout({ ...mesh, lines: shown }, wide);
+  const scale = Math.max(1, Math.min(LARGEST, room.width / least.width, room.height / least.height));
+  const picture = layout({ ...mesh, lines: shown }, wide, room.width / scale);
+  useEffect(() => {
+    // The panel that opens takes room from the line that it is about.
+    if (selected !== null) scroll.current?.querySelector("[aria-pressed=true]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [selected, room.width]);
   const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
   const title = `Mesh, ${count(mesh.services.length)} services, ${many(mesh.lines.length, "line")}, ${count(
     mesh.lines.filter((line) => line.state === "FAILING").length,
   )} failing`;
   return (
-    <div class="mesh-scroll">
+    <div class="mesh-scroll" ref={scroll}>
       <div
         class="mesh-canvas"
         role="group"
         aria-label={title}
-        style={{ width: `${picture.width}px`, height: `${picture.height}px` }}
+        style={{ width: `${picture.width}px`, height: `${picture.height}px`, zoom: scale }}
       >
         {picture.bands.map((band) => (
           <span key={band.name} class="band-name quiet" style={{ top: `${band.y}px`, width: `${picture.width}px` }}>

@@ -3,8 +3,10 @@ import type { MeshLineRow, WholeMesh } from "../generated/questions";
 
 export type MeshService = WholeMesh["services"][number];
 
-export const CARD = { width: 172, height: 68 };
-const COLUMN = 316;
+export const CARD = { width: 196, height: 68 };
+/** From column to column: at least, and where there is room for more at most. */
+const COLUMN = 324;
+const APART = 480;
 const ROW = 92;
 const HEAD = 34;
 const EDGE = 16;
@@ -86,8 +88,10 @@ function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, width: 
   return made;
 }
 
-/** The same mesh always gives the same picture. `width`: of a line's label, px. */
-export function layout(mesh: Pick<WholeMesh, "services" | "lines">, width: (line: MeshLineRow) => number): MeshPicture {
+/** The same mesh in the same room always gives the same picture. `width`: of a line's label, `room`: for all columns, px. */
+export function layout(mesh: Pick<WholeMesh, "services" | "lines">, width: (line: MeshLineRow) => number, room = 0): MeshPicture {
+  const columns = Math.max(1, ...mesh.services.map((service) => service.layer));
+  const column = Math.min(APART, Math.max(COLUMN, (room - CARD.width - 2 * EDGE) / columns));
   const namespaces = [...new Set(mesh.services.map((service) => service.namespace))].sort();
   const placed = new Map<string, Placed>();
   const bands: MeshPicture["bands"] = [];
@@ -100,7 +104,7 @@ export function layout(mesh: Pick<WholeMesh, "services" | "lines">, width: (line
     for (const service of own) {
       const row = filled.get(service.layer) ?? 0;
       filled.set(service.layer, row + 1);
-      placed.set(service.id, { service, x: EDGE + service.layer * COLUMN, y: top + HEAD + row * ROW });
+      placed.set(service.id, { service, x: EDGE + service.layer * column, y: top + HEAD + row * ROW });
     }
     top += HEAD + Math.max(1, ...filled.values()) * ROW;
   }

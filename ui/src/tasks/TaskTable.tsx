@@ -2,6 +2,7 @@
 import type { TaskRow, TaskState } from "../generated/questions";
 import { href } from "../frame/address";
 import { moment } from "../frame/window";
+import { ago } from "../find/state";
 import { Sign } from "../words/Sign";
 import { NONE, clock, many, span, zoned } from "../words/numbers";
 
@@ -16,8 +17,8 @@ export const STATES: Record<TaskState, string> = {
 const seconds = (from: string, to: string): number => (Date.parse(to) - Date.parse(from)) / 1000;
 
 function ran(task: TaskRow): string {
-  if (task.endedAt === null || task.tracedAt === null) return task.state === "REFUSED" ? NONE : span(task.durationSeconds);
-  const done = Math.max(0, seconds(task.tracedAt, task.endedAt));
+  if (task.tracedAt === null) return NONE;
+  const done = Math.max(0, task.endedAt === null ? ago(task.tracedAt) : seconds(task.tracedAt, task.endedAt));
   return done + 5 < task.durationSeconds ? `${span(done)} of ${span(task.durationSeconds)}` : span(done);
 }
 

@@ -31,7 +31,7 @@ export function Tasks() {
             <span class="quiet">newest first</span>
           </header>
           {answer === null ? (
-            <Skeleton />
+            trouble === null ? <Skeleton what="tasks" /> : <p class="says">Nothing to show yet.</p>
           ) : answer.tasks.length > 0 ? (
             <TaskTable tasks={answer.tasks} all />
           ) : (

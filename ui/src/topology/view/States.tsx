@@ -2,6 +2,7 @@
 
 import type { Trouble } from "../../api/poll";
 import { Banner, ErrorBanner, useLater } from "../../frame/Banner";
+import { SILENT_SECONDS } from "../../frame/health";
 import type { WholeTopology } from "../../generated/questions";
 import { clock, many, share, span } from "../../words/numbers";
 import { SEEN_ENOUGH } from "../scene";
@@ -15,8 +16,6 @@ export interface Travel {
   /** `python on :9080` ... */
   readonly listening: readonly string[];
 }
-
-const SILENT_SECONDS = 6;
 
 interface BannersProps {
   data: WholeTopology | null;
@@ -134,6 +133,7 @@ function Starting({ data }: { data: WholeTopology }) {
 
 function Empty({ data, travel }: { data: WholeTopology; travel: Travel }) {
   const { from, to } = data.window;
+  const recorded = data.completeness.some((host) => host.secondsRecorded > 0);
   const watched = many(
     data.nodes.filter((node) => node.inside).length || data.instance.processes,
     "process was",
@@ -142,11 +142,17 @@ function Empty({ data, travel }: { data: WholeTopology; travel: Travel }) {
   return (
     <div class="stage">
       <div class="panel empty" role="status">
-        <h2>No traffic in this window</h2>
-        <p>
-          {watched} watched from {clock(from)} to {clock(to)}; none sent or received a byte over TCP or UDP.
-          {travel.listening.length > 0 ? ` Listening: ${travel.listening.join(", ")}.` : ""}
-        </p>
+        <h2>{recorded ? "No traffic in this window" : "Nothing was recorded in this window"}</h2>
+        {recorded ? (
+          <p>
+            {watched} watched from {clock(from)} to {clock(to)}; none sent or received a byte over TCP or UDP.
+            {travel.listening.length > 0 ? ` Listening: ${travel.listening.join(", ")}.` : ""}
+          </p>
+        ) : (
+          <p>
+            From {clock(from)} to {clock(to)} nobody watched {data.instance.name}, or it is no longer kept.
+          </p>
+        )}
         <div class="row">
           {travel.toLast && travel.last !== null ? (
             <button type="button" onClick={travel.toLast}>
