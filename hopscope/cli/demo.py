@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hopscope.cli.examples import Group
+
 if TYPE_CHECKING:
     from hopscope.demo.topology import Mesh
 
@@ -15,8 +17,18 @@ EPILOG = """\b
 Examples:
   sudo hopscope demo                     in the foreground; Ctrl-C takes it all down
   sudo hopscope demo up                  in the background, until `hopscope demo down`
-  sudo hopscope demo fault on loss       then look at `hopscope top`
   sudo hopscope demo up --scale 8 --rate 40 --no-server
+  hopscope demo status --json
+  sudo hopscope demo fault on loss       then look at `hopscope top`
+  sudo hopscope demo fault on delay --pod details-v1 --value 80
+  sudo hopscope demo fault off
+  hopscope demo fault list
+  sudo hopscope demo pause
+  sudo hopscope demo send 100            so many pages, and no others
+  sudo hopscope demo resume --rate 50
+  hopscope demo graph --json
+  sudo hopscope demo down
+  sudo hopscope demo clean
 """
 
 
@@ -39,7 +51,7 @@ def _options(function: Any) -> Any:
     return function
 
 
-@click.group(invoke_without_command=True, epilog=EPILOG)
+@click.group(cls=Group, invoke_without_command=True, epilog=EPILOG)
 @_options
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:
@@ -198,7 +210,7 @@ def graph(as_json: bool) -> None:
         click.echo(f"{ends}  {server['address']}  {edge['label']}")
 
 
-@command.group()
+@command.group(cls=Group)
 def fault() -> None:
     """Make something fail, on purpose, and undo it."""
 

@@ -45,7 +45,15 @@ class Moment(click.ParamType[datetime]):
 
 
 def server(function: Function) -> Function:
-    """Adds the options that say which server is asked."""
+    """Adds the options that say which server is asked, and by whom."""
+    return click.option(
+        "--server", "server_url", envvar="HOPSCOPE_SERVER", default="http://127.0.0.1:8080", show_default=True,
+        metavar="URL", help="The server to ask; or the variable HOPSCOPE_SERVER.",
+    )(caller(function))  # fmt: skip
+
+
+def caller(function: Function) -> Function:
+    """Adds the options that say who asks a server, and how the answer is printed."""
     for option in (
         click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
         click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -53,8 +61,6 @@ def server(function: Function) -> Function:
         click.option("--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
                      help="A file with the token; nobody sees it in the list of processes."),
         click.option("--token", envvar="HOPSCOPE_TOKEN", metavar="T", help="Who asks; or the variable HOPSCOPE_TOKEN."),
-        click.option("--server", "server_url", envvar="HOPSCOPE_SERVER", default="http://127.0.0.1:8080",
-                     show_default=True, metavar="URL", help="The server to ask; or the variable HOPSCOPE_SERVER."),
     ):  # fmt: skip
         function = option(function)
     return function

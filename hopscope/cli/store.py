@@ -14,6 +14,7 @@ import click
 
 from hopscope.cli import remote
 from hopscope.cli.durations import seconds_of
+from hopscope.cli.examples import Group
 from hopscope.settings import ServerSettings, SettingsError, read, with_password
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _STATUS = "version known tables { name rows bytes oldest newest } disks { node f
 _SERVER = "server { spooled spooledBytes setAside trouble }"
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=Group, epilog=EPILOG)
 def command() -> None:
     """Look after what the server keeps.
 
@@ -46,17 +47,11 @@ def _common(function: Function) -> Function:
         click.option("--data-dir", type=click.Path(path_type=Path), help="Where the server keeps its data."),
         click.option("--store", metavar="URL", help="The ClickHouse that the server keeps its data in."),
         click.option("--store-password-file", type=click.Path(path_type=Path), help="Holds the store's password."),
-        click.option("--server", metavar="URL", help="The running server's API.  [default: that of the settings]"),
-        click.option("--token", metavar="T", envvar="HOPSCOPE_TOKEN", help="For a server that wants one."),
-        click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file with the token."),
         click.option(
-            "--ca",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Certificates to trust for https instead of the system's.",
+            "--server", "server_url", metavar="URL", help="The running server's API.  [default: that of the settings]"
         ),
-        click.option("--json", "as_json", is_flag=True, help="The answer as JSON."),
     )
+    function = remote.caller(function)
     for option in reversed(options):
         function = option(function)
     return function
@@ -73,10 +68,15 @@ class Place:
 
 @contextmanager
 def _place(
-    server: str | None, token: str | None, token_file: Path | None, ca: Path | None, config: Path | None, **flags: Any
+    server_url: str | None,
+    token: str | None,
+    token_file: Path | None,
+    ca: Path | None,
+    config: Path | None,
+    **flags: Any,
 ) -> Iterator[Place]:
     settings = read(ServerSettings, config, flags)
-    url = server or f"{'http' if settings.tls_cert is None else 'https'}://{settings.http}"
+    url = server_url or f"{'http' if settings.tls_cert is None else 'https'}://{settings.http}"
 
     def ask(query: str) -> dict[str, Any]:
         from hopscope.client.asking import Server
@@ -87,12 +87,12 @@ def _place(
             with closing(there):
                 return there.ask(query, {})
         except HopscopeError as error:
-            if server is not None:
+            if server_url is not None:
                 raise
             busy = f"a server works with {settings.data_dir}, but {error}"
             raise click.ClickException(f"{busy}; --server URL, or end it") from error
 
-    if server is not None:
+    if server_url is not None:
         yield Place(settings, None, ask)
         return
     # Who only asks a server does not need its packages.

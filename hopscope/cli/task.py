@@ -8,6 +8,7 @@ import click
 
 from hopscope.cli import remote
 from hopscope.cli.durations import Duration
+from hopscope.cli.examples import Group
 
 if TYPE_CHECKING:
     from hopscope.client.answers import Rule, Task
@@ -23,7 +24,7 @@ Examples:
 """
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=Group, epilog=EPILOG)
 def command() -> None:
     """Start, list, show, extend and stop network profiling tasks.
 

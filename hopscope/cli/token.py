@@ -15,6 +15,7 @@ import click
 
 from hopscope.cli.children import become
 from hopscope.cli.durations import seconds_of
+from hopscope.cli.examples import Group
 from hopscope.cli.remote import moment
 from hopscope.settings import ServerSettings, read
 
@@ -36,7 +37,7 @@ port for agents (its Unix socket does not).
 """
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=Group, epilog=EPILOG)
 def command() -> None:
     """Make, list and revoke the server's tokens.
 
