@@ -90,10 +90,21 @@ def span(last: int, since: datetime | None, until: datetime | None) -> Span:
 
 def before(window: Span, length: int) -> tuple[Span, Span]:
     """The window and the one of a length that ends where it starts, the earlier one first."""
-    if not isinstance(window, tuple):
-        end = datetime.now(UTC)
-        window = end - timedelta(seconds=window), end
-    return (window[0] - timedelta(seconds=length), window[0]), window
+    start, end = _moments(window)
+    return (start - timedelta(seconds=length), start), (start, end)
+
+
+def against(window: Span, begin: datetime) -> tuple[Span, Span]:
+    """The window of the same length that begins at a moment, and the window."""
+    start, end = _moments(window)
+    return (begin, begin + (end - start)), (start, end)
+
+
+def _moments(window: Span) -> tuple[datetime, datetime]:
+    if isinstance(window, tuple):
+        return window
+    end = datetime.now(UTC)
+    return end - timedelta(seconds=window), end
 
 
 @contextmanager

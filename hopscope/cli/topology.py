@@ -21,6 +21,7 @@ Examples:
   hopscope topology productpage-v1 --window 1h --json
   hopscope topology productpage-v1 --from 02:48:00 --to 02:53:00
   hopscope topology productpage-v1 --from 02:48:00 --to 02:53:00 --before 5m
+  hopscope topology productpage-v1 --window 10m --against 2026-01-30T02:48:00Z
 """
 
 
@@ -29,18 +30,24 @@ Examples:
 @remote.window
 @click.option("--before", type=Duration(), metavar="DURATION",
               help="What changed since the window of this length just before.")  # fmt: skip
+@click.option("--against", type=remote.Moment(), metavar="MOMENT",
+              help="What changed since the window of the same length that began then.")  # fmt: skip
 @click.option("--self", "own", is_flag=True, help="hopscope's own traffic, too.")
 @remote.server
 def command(
-    instance: str, last: int, since: datetime | None, until: datetime | None, before: int | None, own: bool,
-    as_json: bool, **where: Any,
+    instance: str, last: int, since: datetime | None, until: datetime | None, before: int | None,
+    against: datetime | None, own: bool, as_json: bool, **where: Any,
 ) -> None:  # fmt: skip
     """Show which process of an INSTANCE talks to which in a window, those in trouble first."""
     window = remote.span(last, since, until)
+    if before is not None and against is not None:
+        raise click.UsageError("--before and --against are two windows to compare with; which?")
     with remote.asking(**where) as client:
         found: Topology | Comparison
         if before is not None:
             found = client.compare(instance, *remote.before(window, before))
+        elif against is not None:
+            found = client.compare(instance, *remote.against(window, against))
         else:
             found = client.topology(instance, window, own)
     if as_json:
@@ -106,11 +113,12 @@ def _seen(client: bool, server: bool, share: float) -> str:
 
 def _changes(found: Comparison) -> None:
     windows = (f"{remote.clock(it.from_)} to {remote.clock(it.to)}" for it in (found.a, found.b))
-    click.echo(f"{' against '.join(windows)}: {found.compared} lines in both")
+    lines = f"{found.compared} line{'' if found.compared == 1 else 's'}"
+    click.echo(f"{' against '.join(windows)}: {lines} in both")
     if found.lines:
         rows = [(f"{it.client_name} → {it.server_name}", it.label, it.direction, it.sentence) for it in found.lines]
         styles = ["bold red" if it.direction == "worse" else "" for it in found.lines]
         remote.table(("CLIENT → SERVER", "PROTOCOL", "", "WHAT CHANGED"), rows, styles)
     else:
-        click.echo(f"Nothing of {found.compared} lines changed by more than it varies.")
+        click.echo(f"Nothing of {lines} changed by more than it varies.")
     remote.say_missing((*found.completeness_a, *found.completeness_b))

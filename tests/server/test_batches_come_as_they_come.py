@@ -75,6 +75,8 @@ def test_a_metric_that_the_server_does_not_know_is_kept(server: Server) -> None:
     ]
     agents = server.ask("{ agents { version unknownRows } }")["agents"]
     assert {"version": "99.0", "unknownRows": 1} in agents
+    seen = server.ask("query($w: WindowInput!) { completeness(window: $w) { missing } }", w=window(second, 1))
+    assert any("1 row has no name here: the agent is newer" in it["missing"] for it in seen["completeness"])
 
 
 def test_what_only_a_newer_agent_says_is_passed_over(server: Server) -> None:

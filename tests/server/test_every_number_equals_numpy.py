@@ -30,7 +30,7 @@ query($edge: ID!, $window: WindowInput!, $step: Step!, $points: Int, $metrics: [
     completeness { host secondsRecorded }
 } }
 fragment metric on MetricSeries {
-  metric whyNot count bytes rate averageNs percentiles { share ns } heatmap { step lowNs highNs count }
+  metric whyNot count bytes rate averageNs timed percentiles { share ns } heatmap { step lowNs highNs count }
 }
 """
 
@@ -139,6 +139,7 @@ def test_all_numbers_of_an_edge(
         same(write["bytes"], sent.summed((side, "bytes"), chosen), nothing)
         same(write["rate"], counts / np.maximum(seen, 1), nothing)
         timed = buckets.sum(axis=1)
+        same(write["timed"], timed, nothing)
         same(write["averageNs"], sent.summed((side, "total"), chosen) / np.maximum(timed, 1), nothing)
         for held in write["percentiles"]:
             wanted = [quantile(row, held["share"]) if row.any() else np.nan for row in buckets]

@@ -8,7 +8,9 @@ import pytest
 
 from hopscope.server.analysis.missing import missing
 
-WHOLE: dict[str, Any] = {"seconds_asked": 60, "seconds_recorded": 60.0, "gaps": [], "amounts": {}, "state": None}
+WHOLE: dict[str, Any] = {
+    "seconds_asked": 60, "seconds_recorded": 60.0, "gaps": [], "amounts": {}, "state": None, "unknown_rows": 0,
+}  # fmt: skip
 FULL = {"cause": "the queue was full"}
 
 
@@ -34,6 +36,11 @@ FULL = {"cause": "the queue was full"}
         ({"state": {"not_traced": {"envoy 7": "it is gone"}}}, ["envoy 7 is not traced: it is gone"]),
         ({"state": {"warnings": ["the file is gone"]}}, ["the file is gone"]),
         ({"amounts": {"lost.ring": 3.0, "lost.rows": 0.0, "lost.missed_hits": 2.0}}, ["lost: missed hits 2, ring 3"]),
+        (
+            {"amounts": {"over_limit.rows": 70.0, "over_limit.lines": 7.0, "over_limit.labels": 0.0}},
+            ["70 rows were left out: more lines or labels than one agent may tell of in an hour"],
+        ),
+        ({"unknown_rows": 3}, ["3 rows have no name here: the agent is newer"]),
         (
             {"amounts": {"peers_aggregated": 8.0}},
             ["8 connections had peers beyond the limit of their process and are counted by network"],

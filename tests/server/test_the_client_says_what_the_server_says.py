@@ -14,7 +14,7 @@ import pytest
 
 from hopscope import Client, HopscopeError
 from hopscope.agent.reporters.hopscope import Reporter
-from hopscope.cli import lines
+from hopscope.cli import lines, remote
 from hopscope.cli.figures import duration
 from hopscope.client.answers import Rule
 from hopscope.edges import model
@@ -104,6 +104,15 @@ def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -
     middle = begin + timedelta(seconds=2)
     same = client.compare("reviews-v1-abc", (begin, middle), (middle, begin + timedelta(seconds=4)))
     assert (same.compared, same.lines) == (1, ()) and same.completeness_a[0].seconds_recorded == 2
+    # From the command line the same: the second half against the first.
+    halves = ("--from", middle.isoformat(), "--to", (begin + timedelta(seconds=4)).isoformat())
+    for other in (("--before", "2s"), ("--against", begin.isoformat())):
+        said = json.loads(hopscope(told[0], "topology", "reviews-v1-abc", *halves, *other, "--json"))
+        assert [said[it]["from"] for it in ("a", "b")] == [remote.moment(begin), remote.moment(middle)]
+        assert (said["compared"], said["completeness_a"][0]["seconds_recorded"]) == (1, 2)
+    shown = hopscope(told[0], "topology", "reviews-v1-abc", *halves, *other)
+    assert "1 line in both" in shown and "Nothing of 1 line changed" in shown
+    assert "which?" in hopscope(told[0], "topology", "x", "--before", "2s", "--against", "02:00:00", fails=True)
     said = json.loads(hopscope(told[0], "topology", "reviews-v1-abc", *words, "--json"))
     assert said["edges"][0]["rate"] == line.rate and said["window"]["from"] == begin.isoformat().replace("+00:00", "Z")
 

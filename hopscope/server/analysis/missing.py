@@ -14,9 +14,10 @@ Row = Mapping[str, Any]
 def missing(row: Row, under_way: float) -> list[str]:
     """A sentence for each thing that was not seen; none: all was.
 
-    `row`: seconds_asked, seconds_recorded, gaps, amounts by name, state. `under_way`: seconds that may still come.
+    `row`: seconds_asked, seconds_recorded, gaps, amounts by name, state, unknown_rows.
+    `under_way`: seconds that may still come.
     """
-    return [*_seconds(row, under_way), *_connections(row["state"] or {}), *_lost(row["amounts"])]
+    return [*_seconds(row, under_way), *_connections(row["state"] or {}), *_lost(row["amounts"]), *_newer(row)]
 
 
 def _seconds(row: Row, under_way: float) -> Iterator[str]:
@@ -40,9 +41,16 @@ def _connections(state: Row) -> Iterator[str]:
     yield from map(str, state.get("warnings") or ())
 
 
+def _newer(row: Row) -> Iterator[str]:
+    if many := row["unknown_rows"]:
+        yield f"{many} {'row has' if many == 1 else 'rows have'} no name here: the agent is newer"
+
+
 def _lost(amounts: Mapping[str, float]) -> Iterator[str]:
     if many := amounts.get("peers_aggregated"):
         yield f"{many:.0f} connections had peers beyond the limit of their process and are counted by network"
+    if rows := amounts.get("over_limit.rows"):
+        yield f"{rows:.0f} rows were left out: more lines or labels than one agent may tell of in an hour"
     lost = {name.removeprefix("lost."): number for name, number in amounts.items() if name.startswith("lost.")}
     if parts := [f"{name.replace('_', ' ')} {number:.0f}" for name, number in sorted(lost.items()) if number]:
         yield f"lost: {', '.join(parts)}"

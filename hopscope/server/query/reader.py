@@ -31,7 +31,7 @@ MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS sta
 Row = Mapping[str, Any]
 
 
-_NOTHING: Row = {"seconds": 0.0, "amounts": {}, "state": ""}
+_NOTHING: Row = {"seconds": 0.0, "amounts": {}, "state": "", "unknown_rows": 0}
 _ANSWER: ContextVar[dict[Any, Any] | None] = ContextVar("answer", default=None)
 Found = TypeVar("Found")
 
@@ -152,7 +152,8 @@ class Reader:
     def completeness(self, cut: Cut, only: Collection[int] | None = None) -> list[dict[str, Any]]:
         """See `Completeness` in the schema; `id`: of the host. `only`: these hosts, also those that said nothing."""
         seen = self.store.query(
-            "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state"
+            "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state,"
+            " sum(unknown) AS unknown_rows"
             f" FROM {cut.rows('seen')} GROUP BY id ORDER BY id"
         )
         gaps = self.gaps(cut.span)
@@ -169,6 +170,7 @@ class Reader:
                 "seconds_recorded": row["seconds"],
                 "gaps": gaps.get(host, []),
                 "amounts": row["amounts"],
+                "unknown_rows": row["unknown_rows"],
                 "state": json.loads(row["state"]) if row["state"] else None,
             }
             amounts = [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())]
