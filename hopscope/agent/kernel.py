@@ -51,8 +51,8 @@ class Kernel:
     def __init__(self, choice: Choice, limits: Limits, started: bool = True) -> None:
         self.choice, self.limits = choice, limits
         self._object = Object.open(OBJECT)
-        self._links: list[Link] = []
-        self._timers: list[Link] = []
+        self._links: dict[str, Link] = {}
+        self._timers: dict[str, Link] = {}
         self._looks: Looks | None = None
         self.filter: Filter | None = None
         self._stopped_at: float | None = None
@@ -148,8 +148,8 @@ class Kernel:
             self._begin()
         try:
             for name in self.choice.programs:
-                if name not in RUN and name not in self.choice.rung.timers:
-                    self._links.append(self._attached(name))
+                if name not in (*RUN, *self.choice.rung.timers, *self._links):
+                    self._links[name] = self._attached(name)
             self.prime()
         except BaseException:
             self.stop()
@@ -167,13 +167,17 @@ class Kernel:
             time.sleep(_GRACE)
 
     def stop(self) -> None:
-        """Takes all programs off their hooks; twice is harmless."""
+        """Takes the programs off their hooks; twice is harmless."""
         self.take_times(False)
-        for link in self._links:
-            link.close()
         if self._links:
             self._stopped_at = time.monotonic()
-        self._links = []
+        self._let_go(self._links)
+
+    def _let_go(self, links: dict[str, Link]) -> None:
+        """Takes off their hooks those programs that may come again; the others stay until the end."""
+        for name in list(links):
+            if self.choice.again or not self._object.programs[name].section.startswith(("fentry", "fexit")):
+                links.pop(name).close()
 
     def _empty(self) -> None:
         maps = self._object.maps
@@ -211,27 +215,24 @@ class Kernel:
 
         Off and at once on again may leave them off: until its exec, a child that was forked meanwhile holds the hooks
         that were left, and the kernel takes a program only once on a fentry hook. The next call tries again.
+        Where a program comes to its hook only once, it stays there: all calls are timed from then on.
         """
-        if on and not self._timers:
-            try:
-                for name in self.choice.rung.timers:
-                    self._timers.append(self._object.programs[name].attach())
-            except LibbpfError as error:
-                self._drop_timers()
-                if error.errno not in (errno.EBUSY, errno.EEXIST):
-                    raise
-        elif not on:
-            self._drop_timers()
+        if not on:
+            self._let_go(self._timers)
+            return
+        try:
+            for name in self.choice.rung.timers:
+                if name not in self._timers:
+                    self._timers[name] = self._object.programs[name].attach()
+        except LibbpfError as error:
+            self._let_go(self._timers)
+            if error.errno not in (errno.EBUSY, errno.EEXIST):
+                raise
 
     @property
     def takes_times(self) -> bool:
         """Whether calls that begin now are timed."""
-        return bool(self._timers)
-
-    def _drop_timers(self) -> None:
-        for link in self._timers:
-            link.close()
-        self._timers = []
+        return len(self._timers) == len(self.choice.rung.timers)
 
     def look(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         """Has the kernel write the truths of these slots; returns for which of them they hold now."""
@@ -319,6 +320,8 @@ class Kernel:
     def close(self) -> None:
         """Detaches and unloads everything; twice is harmless."""
         self.stop()
+        for link in (*self._links.values(), *self._timers.values()):
+            link.close()
         for shared in (self._looks, self.filter):
             if shared is not None:
                 shared.close()

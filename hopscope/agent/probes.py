@@ -121,12 +121,16 @@ def rungs() -> tuple[Rung, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen, and why not the rest."""
+    """What was chosen, and why not the rest.
+
+    `again`: what was taken off its hook may be put on it again. Before 5.13 (commit f3a95075549e) fentry may not.
+    """
 
     rung: Rung
     optional: tuple[str, ...]
     refused: Mapping[str, str]
     rodata: Mapping[str, int]
+    again: bool
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -156,6 +160,14 @@ def _takes(path: Path, programs: tuple[str, ...], constants: tuple[tuple[str, in
         raise error
 
 
+def _attaches_twice(path: Path, program: str, constants: Mapping[str, int]) -> bool:
+    try:
+        _takes(path, (program, program), tuple(constants.items()))
+    except LibbpfError:
+        return False
+    return True
+
+
 def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
     """The first rung all of whose programs load and attach.
 
@@ -182,10 +194,13 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
         raise LibbpfError(f"this kernel refuses {program}, which everything needs: {why}")
     optional = tuple(OPTIONAL) if works(*OPTIONAL) else tuple(name for name in OPTIONAL if works(name))
     for rung in rungs():
-        if only not in (None, rung.name) or (rung.scout is not None and not works(rung.scout)):
+        if only not in (None, rung.name):
+            continue
+        again = rung.scout is None or _attaches_twice(path, rung.scout, constants)
+        if not again and rung.scout is not None and not works(rung.scout):
             continue
         if works(*rung.counters, *rung.timers):
-            return Choice(rung, optional, refused, constants)
+            return Choice(rung, optional, refused, constants, again)
     reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
 

@@ -62,7 +62,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels", description=__doc__)
     parser.add_argument("series", nargs="*", metavar="SERIES", default=list(SUITES), help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds for one start of a kernel")
+    parser.add_argument("--timeout", type=float, default=2400, help="seconds for one start of a kernel")
     parser.add_argument("--pytest", default="", metavar="ARGUMENTS", help="for pytest in the guest, not tests/kernel")
     parser.add_argument("--short", action="store_const", dest="pytest", const=SHORT, help="what says most in minutes")
     parser.add_argument("--only", choices=("tests", "instructions"), help="not both")
