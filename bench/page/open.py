@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.measure import table
 
-ROUNDS = 15
+ROUNDS = 8
 POD = "productpage-v1"
 VIEWS = {
     "Find": ("/find", "section[aria-label='Service Mesh'] td a"),

@@ -18,7 +18,7 @@ from bench.measure import table
 from tests.demo.oracle import demo
 from tests.page.beside_a_mesh import halves, start
 
-ROUNDS = 12
+ROUNDS = 6
 IDLE_SECONDS = 2.37
 """Between two tasks: not a whole number, so that each begins in another part of a second."""
 

@@ -9,6 +9,8 @@ import { CARD, type MeshPicture, type Placed, layout } from "./layout";
 import { type Figure, figure } from "./words";
 
 const CLASSES: Record<string, string> = { FAILING: "fail", SLOW: "slow", HEALTHY: "ok", NONE: "none" };
+/** Less than there is, so that no rounding brings a scroll bar, px. */
+const ROUNDED = 1;
 /** A small mesh is drawn larger on a large screen, but not more than this. */
 const LARGEST = 1.5;
 const WIDTHS: [number, number][] = [
@@ -67,7 +69,7 @@ function useRoom(of: RefObject<HTMLElement>): { width: number; height: number } 
   useLayoutEffect(() => {
     const element = of.current;
     if (element === null) return undefined;
-    const seen = new ResizeObserver(() => setRoom({ width: element.clientWidth, height: element.clientHeight }));
+    const seen = new ResizeObserver(() => setRoom({ width: element.clientWidth - ROUNDED, height: element.clientHeight }));
     seen.observe(element);
     return () => seen.disconnect();
   }, [of]);
