@@ -5,7 +5,7 @@ PY := $(BIN)/python
 Q := $(if $(V),,@)
 
 APT_BUILD := clang llvm libbpf-dev libbpf1 clang-format gcc libc6-dev python3-venv
-# systemd only checks the units; it need not run.
+# systemd checks the units, and runs them in namespaces of its own; it need not be what started this machine.
 APT_TEST := nginx-light wrk redis-server redis-tools nftables iproute2 curl systemd libseccomp2 chromium
 APT_DEMO := nftables iproute2 python3
 APT_KERNELS := qemu-system-x86 busybox-static kmod xz-utils zstd

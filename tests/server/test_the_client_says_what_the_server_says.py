@@ -103,6 +103,7 @@ def test_the_topology_of_an_instance(client: Client, told: tuple[Server, int]) -
     assert "envoy → python" in shown and "127.0.0.1:9080" in shown
     middle = begin + timedelta(seconds=2)
     same = client.compare("reviews-v1-abc", (begin, middle), (middle, begin + timedelta(seconds=4)))
+    assert same.to_pandas().empty
     assert (same.compared, same.lines) == (1, ()) and same.completeness_a[0].seconds_recorded == 2
     # From the command line the same: the second half against the first.
     halves = ("--from", middle.isoformat(), "--to", (begin + timedelta(seconds=4)).isoformat())
