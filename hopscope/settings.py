@@ -58,7 +58,9 @@ class AgentSettings:
         default="text", metadata=_says("What it says of itself, on stderr: lines for people, or JSON objects.")
     )
     queue_seconds: int = field(default=600, metadata=_says("Seconds of reports kept while the server is away."))
-    queue_bytes: int = field(default=32_000_000, metadata=_says("Bytes of reports kept while the server is away."))
+    queue_bytes: int = field(
+        default=100_000_000, metadata=_says("Bytes of reports, packed, kept while the server is away.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

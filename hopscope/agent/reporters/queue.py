@@ -5,12 +5,16 @@ Law: every batch that was put in is acknowledged, refused, or part of a gap.
 
 from __future__ import annotations
 
+import lzma
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hopscope.agent.reporters.blocks import Gap
 
 _RANGES = 256
+# A second of 1,000 edges, 1.5 MB, becomes a tenth, in 44 ms of CPU. The metrics of a batch name the same edges again and
+# again, further apart than zlib looks back: that makes it a quarter.
+_PRESET = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,12 @@ class Sealed:
 
 
 class Queue:
-    """Batches in order, at most `seconds` old beside the newest and `bytes` in all; the oldest are dropped."""
+    """Batches in order, at most `seconds` old beside the newest and `size` bytes in all; the oldest are dropped. Those
+    that wait behind others are packed."""
 
     def __init__(self, seconds: int, size: int) -> None:
         self._seconds, self._limit = seconds, size
-        self._waiting: deque[Sealed] = deque()
+        self._waiting: deque[tuple[Sealed, bool]] = deque()
         self._gaps: list[Gap] = []
         self.size = 0
         self.dropped = 0
@@ -38,29 +43,30 @@ class Queue:
 
     def put(self, batch: Sealed) -> int:
         """Adds the newest; returns how many were dropped."""
-        self._waiting.append(batch)
-        self.size += len(batch.data)
+        held = _packed(batch) if self._waiting else batch
+        self._waiting.append((held, held is not batch))
+        self.size += len(held.data)
         return self._trim()
 
     def take(self) -> Sealed | None:
         """The oldest, which is no longer in the queue: it is acknowledged, refused, or put back."""
         if not self._waiting:
             return None
-        batch = self._waiting.popleft()
+        batch, packed = self._waiting.popleft()
         self.size -= len(batch.data)
-        return batch
+        return replace(batch, data=lzma.decompress(batch.data)) if packed else batch
 
     def put_back(self, batch: Sealed) -> int:
         """What could not be delivered, again the oldest; returns how many were dropped."""
-        self._waiting.appendleft(batch)
+        self._waiting.appendleft((batch, False))
         self.size += len(batch.data)
         return self._trim()
 
     def _trim(self) -> int:
         dropped = 0
-        newest = self._waiting[-1].second
-        while self._waiting and (self.size > self._limit or self._waiting[0].second <= newest - self._seconds):
-            oldest = self._waiting.popleft()
+        newest = self._waiting[-1][0].second
+        while self._waiting and (self.size > self._limit or self._waiting[0][0].second <= newest - self._seconds):
+            oldest, _ = self._waiting.popleft()
             self.size -= len(oldest.data)
             self.lose(oldest, "the queue was full while the server was away")
             dropped += 1
@@ -76,6 +82,11 @@ class Queue:
         """The gaps that nobody has told yet; who takes them tells them."""
         taken, self._gaps = tuple(self._gaps), []
         return taken
+
+
+def _packed(batch: Sealed) -> Sealed:
+    data = lzma.compress(batch.data, preset=_PRESET)
+    return replace(batch, data=data) if len(data) < len(batch.data) else batch
 
 
 def _joined(gaps: list[Gap]) -> list[Gap]:
