@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ EPILOG = """\b
 Examples:
   hopscope task create productpage-v1 --duration 10m
   hopscope task create productpage-v1 --rule 'path=/api/.*,min=100ms' --rule 5xx
+  hopscope task create productpage-v1 --rule 'path=/item/[0-9]{3,5}$,4xx'
   hopscope task list
   hopscope task show 1f0e3dad99908345
   hopscope task extend 1f0e3dad99908345 --by 5m
@@ -32,6 +34,10 @@ def command() -> None:
     """
 
 
+# Where one condition ends and the next begins; any other comma is the path's.
+_BETWEEN = re.compile(r",(?=\s*(?:path=|min=\d|[45]xx\s*(?:,|$)))")
+
+
 class _Rule(click.ParamType["Rule"]):
     name = "rule"
 
@@ -39,7 +45,7 @@ class _Rule(click.ParamType["Rule"]):
         from hopscope.client.answers import Rule
 
         given: dict[str, Any] = {}
-        for part in value.split(","):
+        for part in _BETWEEN.split(value):
             key, equal, text = part.strip().partition("=")
             if key == "path" and equal:
                 given["path"] = text
@@ -56,7 +62,8 @@ class _Rule(click.ParamType["Rule"]):
 @click.argument("instance")
 @click.option("--duration", type=Duration(), default="5m", show_default=True, help="How long: 1m, 30m, 2h.")
 @click.option("--rule", "rules", type=_Rule(), multiple=True, metavar="RULE",
-              help="Exchanges to keep: path=REGEX,min=100ms,4xx,5xx; up to 8 rules.")  # fmt: skip
+              help="Exchanges to keep: path=REGEX,min=100ms,4xx,5xx; up to 8 rules. A comma that no condition follows "
+                   "belongs to the path.")  # fmt: skip
 @remote.server
 def create(instance: str, duration: int, rules: tuple[Rule, ...], as_json: bool, **where: Any) -> None:
     """Start network profiling of an INSTANCE."""

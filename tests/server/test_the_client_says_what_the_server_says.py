@@ -221,12 +221,14 @@ def test_an_instance_has_one_task(told: tuple[Server, int]) -> None:
     node.process("envoy", "ratings", "ratings-v1-abc", "MESH_DP")
     server.send(node.batch(now()).SerializeToString())
     made = json.loads(hopscope(
-        server, "task", "create", "ratings-v1-abc", "--rule", "path=/api/.*,min=100ms", "--rule", "5xx", "--json",
+        server, "task", "create", "ratings-v1-abc", "--rule", "path=/api/.*,min=100ms", "--rule", "5xx",
+        "--rule", "path=/item/[0-9]{3,5}, 4xx", "--rule", "min=5ms,path=/a,b", "--json",
     ))  # fmt: skip
     assert made["state"] == "waiting" and made["owner"] == "local"
     assert [(rule["path"], rule["min_duration_ms"], rule["status5xx"]) for rule in made["rules"]] == [
-        ("/api/.*", 100, False), ("", 0, True),
+        ("/api/.*", 100, False), ("", 0, True), ("/item/[0-9]{3,5}", 0, False), ("/a,b", 5, False),
     ]  # fmt: skip
+    assert made["rules"][2]["status4xx"]
     assert "at least 100 ms" in hopscope(server, "task", "show", made["id"])
     assert "one task at a time" in hopscope(server, "task", "create", "ratings-v1-abc", fails=True)
     longer = json.loads(hopscope(server, "task", "extend", made["id"], "--by", "2m", "--json"))
