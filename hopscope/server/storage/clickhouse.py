@@ -16,8 +16,7 @@ from hopscope.server.storage.store import Insert, StoreError
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 60.0
 _INSERT = {
-    "async_insert": 0,
-    "max_partitions_per_insert_block": 0,
+    **text.INSERT,
     # Each share is on its node's disk when the answer comes, not in a queue of the node that was asked.
     "distributed_foreground_insert": 1,
 }

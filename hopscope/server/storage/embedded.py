@@ -1,9 +1,10 @@
-"""ClickHouse inside this process: one directory, one writer, a session for each question under way."""
+"""ClickHouse inside this process: one directory, a session for each question and each insert under way."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from hopscope.server.storage import text
 from hopscope.server.storage.native import block
 from hopscope.server.storage.rolling import steps
 from hopscope.server.storage.store import Insert, StoreError
+from hopscope.server.storage.tables.kept import RESOLUTIONS
 
 # The engine would read a config.xml of the directory we happen to be started in. The pools are those of a machine with
-# two cores: by default it starts about 150 threads.
+# two cores: by default it starts about 150 threads. Statistics of columns are for joins that we do not ask for.
 _CONFIG = """<clickhouse>
   <logger><level>none</level></logger>
   <mark_cache_size>67108864</mark_cache_size>
+  <merge_tree><auto_statistics_types></auto_statistics_types></merge_tree>
   <background_pool_size>2</background_pool_size>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <background_common_pool_size>2</background_common_pool_size>
@@ -52,6 +55,7 @@ class Embedded:
         except RuntimeError as error:
             raise StoreError(f"cannot open the store in {directory}: {text.line(error)}") from error
         self._writing = threading.Lock()
+        self._inserting = ThreadPoolExecutor(len(RESOLUTIONS), "hopscope-insert")
         self._idle: list[Any] = []
         self._guard = threading.Lock()
 
@@ -67,16 +71,22 @@ class Embedded:
 
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
-        for one in steps(insert):
-            sql = (
-                f"INSERT INTO {one.table} ({', '.join(column.name for column in one.columns)})"
-                f" SETTINGS insert_deduplication_token = '{token}', async_insert = 0,"
-                " max_partitions_per_insert_block = 0"
-            )
-            data = block(one.columns, one.rows)
-            with self._writing, _said(), self._writer.send_insert(sql, "Native") as sending:
-                sending.append(data)
-                sending.finish()
+        # Side by side, for each step waits for syncs of its own.
+        under_way = [self._inserting.submit(self._insert, one, token) for one in steps(insert)]
+        wait(under_way)
+        for done in under_way:
+            done.result()
+
+    def _insert(self, one: Insert, token: str) -> None:
+        given = ", ".join(f"{name} = {value}" for name, value in text.INSERT.items())
+        sql = (
+            f"INSERT INTO {one.table} ({', '.join(column.name for column in one.columns)})"
+            f" SETTINGS insert_deduplication_token = '{token}', {given}"
+        )
+        data = block(one.columns, one.rows)
+        with self._session() as mine, _said(), mine.send_insert(sql, "Native") as sending:
+            sending.append(data)
+            sending.finish()
 
     def native(self, sql: str) -> bytes:
         """The answer as blocks of the Native format; empty when it has no row. Raises StoreError."""
@@ -97,6 +107,7 @@ class Embedded:
 
     def close(self) -> None:
         """See Store."""
+        self._inserting.shutdown()
         with self._guard:
             sessions, self._idle = self._idle, []
         for idle in sessions:

@@ -9,15 +9,20 @@ On a cluster a table is two: NAME_local holds a node's share, NAME reaches all s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from hopscope.server.storage.tables.kept import RESOLUTIONS, Kept
+from hopscope.server.storage.tables.kept import RESOLUTIONS, Kept, Step
 
 TOKEN_WINDOW = 20_000
 """Inserts of each table whose tokens are remembered: 33 agents with ten minutes each to send again."""
 Engine = Literal["MergeTree", "ReplacingMergeTree", "ReplacingMergeTree(last)", "AggregatingMergeTree"]
+# Seconds have hardly a row to merge with another, and to look for one made merges of parts take twice the CPU. Tables
+# of older stores stay as they are: who asks adds up in any case.
+_ROLLED_ENGINE: Mapping[Step, Engine] = {
+    "1s": "MergeTree", "1m": "AggregatingMergeTree", "1h": "AggregatingMergeTree",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Rolled:
         order = ", ".join([*(field.name for field in self.key), "ts"])
         return tuple(
             Table(
-                f"{self.name}_{resolution.step}", columns, "AggregatingMergeTree", order, self.shard, "ts",
+                f"{self.name}_{resolution.step}", columns, _ROLLED_ENGINE[resolution.step], order, self.shard, "ts",
                 resolution.step, resolution.partition,
             )
             for resolution in RESOLUTIONS
