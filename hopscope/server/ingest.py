@@ -54,15 +54,7 @@ class Ingest:
         self.measures.batches.labels("stored").inc()
 
     def _take(self, data: bytes, received_ms: int, sent_ms: int | None) -> None:
-        batch = _parse(data)
-        self.measures.lag_seconds.observe(max(0.0, received_ms / 1000 - batch.second - 1))
-        skew_ms = 0 if sent_ms is None else received_ms - sent_ms
-        received = Received((batch.boot, batch.sequence), received_ms, skew_ms, data)
-        rows = _rows(batch, received)
-        if self._bounds.keep(batch):
-            # What is spooled is what is stored, also when it is stored again with nothing remembered.
-            received = replace(received, data=batch.SerializeToString())
-            rows = _rows(batch, received)
+        received, rows = self._checked(data, received_ms, sent_ms)
         try:
             if self._groups is not None:
                 self._groups.store(received, rows)
@@ -72,6 +64,18 @@ class Ingest:
             self.trouble = str(error)
             raise
         self.trouble = None
+
+    def _checked(self, data: bytes, received_ms: int, sent_ms: int | None) -> tuple[Received, list[Insert]]:
+        batch = _parse(data)
+        self.measures.lag_seconds.observe(max(0.0, received_ms / 1000 - batch.second - 1))
+        skew_ms = 0 if sent_ms is None else received_ms - sent_ms
+        received = Received((batch.boot, batch.sequence), received_ms, skew_ms, data)
+        rows = _rows(batch, received)
+        if self._bounds.keep(batch):
+            # What is spooled is what is stored, also when it is stored again with nothing remembered.
+            received = replace(received, data=batch.SerializeToString())
+            rows = _rows(batch, received)
+        return received, rows
 
     def replay(self) -> int:
         """Stores what is in the spool and not under way; returns how many batches that were. Raises StoreError, when

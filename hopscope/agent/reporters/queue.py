@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from hopscope.agent.reporters.blocks import Gap
 
 _RANGES = 256
-# A second of 1,000 edges, 1.5 MB, becomes a tenth, in 44 ms of CPU. The metrics of a batch name the same edges again and
-# again, further apart than zlib looks back: that makes it a quarter.
+# A second of 1,000 edges, 1.5 MB, becomes a tenth, in 44 ms of CPU. The metrics of a batch name the same edges again
+# and again, further apart than zlib looks back: that makes it a quarter.
 _PRESET = 0
 
 

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from hopscope.edges.histogram import BUCKETS
 from hopscope.metrics import BY_NUMBER
 from hopscope.server.analysis import mesh_rows
+from hopscope.server.analysis.measured import measured
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.store import Insert
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 _LAST_SECOND = (1 << 32) - 1
 _LONGEST_TEXT, _MOST_WITNESSES = 4096, 10_000
-_NUMBERS = ("count", "bytes", "sum", "min", "max")
 
 
 def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
@@ -51,7 +50,9 @@ def _text(text: str) -> str:
 
 def _table(name: str, rows: Sequence[Sequence[Any]], *columns: tuple[str, str]) -> Insert:
     """Rows of plain values, with the types of their columns."""
-    by_column: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    if not rows:
+        return Insert(name, (), 0)
+    by_column: list[Any] = list(zip(*rows, strict=True))
     made = []
     for (column, kind), values in zip(columns, by_column, strict=True):
         if kind == "String":
@@ -172,11 +173,8 @@ def _seen(batch: wire.Batch, received_ms: int, skew_ms: int) -> Insert:
 
 
 def _metrics(batch: wire.Batch) -> Insert:
-    blocks = [_checked(block, len(batch.labels)) for block in batch.blocks]
-    rows = sum(len(block["line"]) for block in blocks)
-    if not rows:
-        return Insert("metric_1s", (), 0)
-    whole = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    whole = measured(batch)
+    rows = len(whole["line"])
     last = (np.full(rows, batch.second, "<u4"), whole["sum"])
     labels = [_text(label) for label in batch.labels] or [""]
     columns = (
@@ -198,35 +196,3 @@ def _metrics(batch: wire.Batch) -> Insert:
         ),
     )
     return Insert("metric_1s", columns, rows)
-
-
-def _checked(block: wire.Block, labels: int) -> dict[str, Any]:
-    """The columns of a block, those left out as 0."""
-    rows = len(block.line)
-    columns: dict[str, Any] = {
-        "line": np.array(block.line, "<u8"),
-        "metric": np.full(rows, block.metric, "<u4"),
-        "side": np.frombuffer(block.side, "u1") if block.side else np.zeros(rows, "u1"),
-        "label": _column(block.label, rows, "<u4"),
-        "filled": _column(block.filled, rows, "<u4"),
-        "bucket": np.array(block.bucket, "<u4"),
-        "held": np.array(block.held, "<u8"),
-    }
-    for name in _NUMBERS:
-        columns[name] = _column(getattr(block, name), rows, "<u8" if name in ("count", "bytes") else "<f8")
-    name = f"block of metric {block.metric}"
-    if any(len(columns[column]) != rows for column in ("side", "label", "filled", *_NUMBERS)):
-        raise ValueError(f"{name}: its columns are not of equal length")
-    if rows and (int(columns["label"].max()) >= max(1, labels) or int(columns["side"].max()) > wire.SIDE_SERVER):
-        raise ValueError(f"{name}: a label or a side that there is not")
-    if not len(columns["bucket"]) == len(columns["held"]) == int(columns["filled"].sum()):
-        raise ValueError(f"{name}: a histogram that does not add up")
-    if len(columns["bucket"]) and int(columns["bucket"].max()) >= BUCKETS:
-        raise ValueError(f"{name}: a histogram with buckets that there are not")
-    if not all(np.isfinite(columns[column]).all() for column in ("sum", "min", "max")):
-        raise ValueError(f"{name}: a number that is not finite")
-    return columns
-
-
-def _column(values: Sequence[float], rows: int, kind: str) -> Any:
-    return np.array(values, kind) if len(values) else np.zeros(rows, kind)
