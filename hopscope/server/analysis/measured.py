@@ -25,14 +25,12 @@ def measured(batch: wire.Batch) -> dict[str, Any]:
     `held` are as long as `filled` says. Raises ValueError."""
     blocks = [block for block in batch.blocks if _of_equal_length(block)]
     rows = np.array([len(block.line) for block in blocks], "<i8")
-    whole, most = wire.Block(), int(rows.max(initial=0))
-    none = wire.Block(**{name: [0] * most for name in _OPTIONAL})
+    whole, zeros = wire.Block(), [0] * int(rows.max(initial=0))
     for block, length in zip(blocks, rows.tolist(), strict=True):
         for name in ("line", *_HISTOGRAM):
             getattr(whole, name).MergeFrom(getattr(block, name))
         for name in _OPTIONAL:
-            given = getattr(block, name)
-            getattr(whole, name).extend(given if given else getattr(none, name)[:length])
+            getattr(whole, name).extend(getattr(block, name) or zeros[:length])
     columns = {name: np.array(getattr(whole, name), kind) for name, kind in (_OPTIONAL | _HISTOGRAM).items()}
     columns["line"] = np.array(whole.line, "<u8")
     columns["metric"] = np.repeat(np.array([block.metric for block in blocks], "<u4"), rows)

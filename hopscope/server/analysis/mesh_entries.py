@@ -194,6 +194,7 @@ def times(common: envoy.AccessLogCommon) -> Times:
     return Times(whole, arrived + out - passing, passed - arrived + passing, answered - passed, 0)
 
 
+@lru_cache(4096)
 def answer(code: int, grpc: str | None, raised: str) -> str:
     """How a request ended in one label: `200`, `503 UF,URX`, `200 grpc:14`. Code 0: there was no answer."""
     parts = [str(code if 0 <= code < 1000 else 999)]

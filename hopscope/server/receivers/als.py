@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -32,6 +32,7 @@ SERVICE, METHOD = "envoy.service.accesslog.v3.AccessLogService", "StreamAccessLo
 STREAMS = 4096
 _FLUSH_SECONDS, _IDLE_SECONDS = 1.0, 10.0
 Take = Callable[[bytes, int], None]
+_Message = tuple[bytes, Proxy | None, "asyncio.Future[Proxy]"]
 
 
 class AccessLogs:
@@ -44,11 +45,14 @@ class AccessLogs:
         self._take = take
         self._boot, self._sequence = secrets.randbits(64), 0
         self._books = Books()
-        # One thread counts, so the books need no lock; another one waits for the disk meanwhile.
+        # One thread counts, so the books need no lock; another one waits for the disk meanwhile. What came while it
+        # counted is counted in one go: to hand over a message of 33 entries takes longer than to count it.
         self._counting = ThreadPoolExecutor(1, "hopscope-access-log")
         self._storing = ThreadPoolExecutor(1, "hopscope-access-log-store")
         self._room, self._full = asyncio.Event(), asyncio.Event()
         self._room.set()
+        self._arrived: list[_Message] = []
+        self._under_way: asyncio.Task[None] | None = None
         self._streams: set[asyncio.Task[None]] = set()
         self._listened = time.monotonic()
         self._flushing: asyncio.Task[None] | None = None
@@ -84,12 +88,41 @@ class AccessLogs:
         loop, who = asyncio.get_running_loop(), None
         async for data in messages:
             await self._room.wait()
-            who = await loop.run_in_executor(self._counting, self._count, data, who)
+            arrived: _Message = data, who, loop.create_future()
+            self._arrived.append(arrived)
+            if not self._under_way:
+                self._under_way = loop.create_task(self._count_all())
+            who = await arrived[2]
             if self._books.held >= MOST_HELD:
                 self._room.clear()
                 self._full.set()
 
-    def _count(self, data: bytes, who: Proxy | None) -> Proxy:
+    async def _count_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._arrived:
+            arrived, self._arrived = self._arrived, []
+            counted = await loop.run_in_executor(self._counting, self._count, arrived)
+            for (_, _, done), what in zip(arrived, counted, strict=True):
+                # Its stream may have ended meanwhile.
+                if done.done():
+                    continue
+                if isinstance(what, Exception):
+                    done.set_exception(what)
+                else:
+                    done.set_result(what)
+        self._under_way = None
+
+    def _count(self, arrived: Sequence[_Message]) -> list[Proxy | Exception]:
+        counted: list[Proxy | Exception] = []
+        for data, who, _ in arrived:
+            try:
+                counted.append(self._counted(data, who))
+            except Exception as error:
+                # Raised where its stream waits for it.
+                counted.append(error)
+        return counted
+
+    def _counted(self, data: bytes, who: Proxy | None) -> Proxy:
         said = envoy.StreamAccessLogsMessage.FromString(data)
         if said.HasField("identifier"):
             who = proxy(said.identifier.node)
@@ -143,6 +176,8 @@ class AccessLogs:
         for task in streams:
             task.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
+        if self._under_way is not None:
+            await self._under_way
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
