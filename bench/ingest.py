@@ -23,7 +23,7 @@ from hopscope.agent.reporters.hopscope import METHOD
 
 TITLE = "Ingest: gRPC to disk, seconds with roll-ups to minutes and hours, embedded store"
 ROUNDS = 3
-SENDERS = 128
+SENDERS = 64
 # (agents, edges of each): many small agents, one large one, and a hundred thousand edges.
 SHAPES = ((100, 10), (10, 100), (1, 1000), (10, 1000), (100, 1000))
 ROWS = 200_000

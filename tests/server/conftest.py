@@ -86,10 +86,17 @@ class Server:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def send(self, data: bytes, **options: Any) -> bytes:
+    def send(self, data: bytes, timeout: float = 20, **options: Any) -> bytes:
         """One batch as an agent sends it. Raises grpc.RpcError."""
-        with grpc.insecure_channel(f"unix:{self.socket}", [("grpc.max_send_message_length", -1)]) as channel:
-            return channel.unary_unary(METHOD)(data, timeout=20, **options)
+        local = ("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)
+        with grpc.insecure_channel(f"unix:{self.socket}", local) as channel:
+            return channel.unary_unary(METHOD)(data, timeout=timeout, **options)
+
+    def peak_mb(self) -> int:
+        """The most memory that it has had."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 @contextmanager

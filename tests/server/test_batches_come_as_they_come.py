@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -23,6 +24,10 @@ from .questions import EDGES, answered, expected
 from .world import CLIENT, Host, edge, traffic
 
 SECONDS = 20
+DAMAGES = (
+    "no batch", "columns", "label", "side", "histogram", "two histograms", "second", "text", "sequence", "bucket",
+    "nan",
+)  # fmt: skip
 UNSUPPORTED = {"reset": "no hook on this kernel"}
 
 
@@ -137,9 +142,7 @@ def test_clock_skew_is_shown_and_shifts_nothing(server: Server) -> None:
     assert agent["skewMs"] == pytest.approx(43_200_000, abs=5000)
 
 
-@pytest.mark.parametrize(
-    "damage", ["no batch", "columns", "label", "histogram", "second", "text", "sequence", "bucket"]
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_malformed_batch_is_refused_for_good(server: Server, damage: str) -> None:
     second = int(time.time()) - 1000
     ((_, batch),) = Blocks(10, "1.0").batches(profile(second, edges=1))
@@ -150,6 +153,15 @@ def test_a_malformed_batch_is_refused_for_good(server: Server, damage: str) -> N
         block.label[0] = 9999
     elif damage == "histogram":
         block.filled[0] += 1
+    elif damage == "two histograms":
+        # Too long in one block and too short in another, which adds up over both.
+        first, other = [block for block in batch.blocks if sum(block.filled)][:2]
+        first.filled[list(first.filled).index(max(first.filled))] -= 1
+        other.filled[0] += 1
+    elif damage == "side":
+        block.side = b"\x07" * len(block.side)
+    elif damage == "nan":
+        next(block for block in batch.blocks if block.sum).sum[0] = float("nan")
     elif damage == "second":
         batch.second = 1 << 40
     elif damage == "text":
@@ -163,8 +175,26 @@ def test_a_malformed_batch_is_refused_for_good(server: Server, damage: str) -> N
     data = b"\xff" * 100 if damage == "no batch" else batch.SerializeToString()
     code, why = code_of(server, data)
     assert code is grpc.StatusCode.INVALID_ARGUMENT and why
+    if damage in ("columns", "label", "side", "histogram", "two histograms", "bucket", "nan"):
+        assert why.startswith("block of metric ")
     assert server.ask(EDGES, window=window(second, 1))["edges"]["edges"] == []
     assert server.ask("{ server { spooled setAside } }")["server"] == {"spooled": 0, "setAside": 0}
+
+
+def test_large_batches_that_come_at_once_are_unpacked_in_turns(make_server: Callable[..., Server]) -> None:
+    server, second, agents = make_server().start(), int(time.time()) - 1000, 32
+    ((_, batch),) = Blocks(1, "1.0").batches(profile(second, edges=1000))
+    given = []
+    for boot in range(1, agents + 1):
+        batch.boot = batch.host = boot
+        given.append(batch.SerializeToString())
+    before = server.peak_mb()
+    with ThreadPoolExecutor(agents) as pool:
+        list(pool.map(lambda data: server.send(data, timeout=100), given))
+    known = server.ask(EDGES, window=window(second, 1), limit=1)["edges"]["completeness"]
+    assert sum(host["secondsRecorded"] for host in known) == agents
+    # Measured: 335, and 500 with all of them unpacked at once.
+    assert server.peak_mb() - before < 420
 
 
 def test_a_message_of_100_mb_is_refused(server: Server) -> None:
