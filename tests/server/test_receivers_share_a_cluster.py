@@ -127,11 +127,16 @@ def test_a_node_that_is_away_is_said(nodes: list[Node], make_server: Callable[..
     server = make_server("--store", url(nodes)).start()
     host = pod(server)
     nodes[1].kill()
-    (error,) = server.post("{ services { name } }", {})["errors"]
+    (error,) = server.post("{ services { services { name } } }", {})["errors"]
     assert "another node of the cluster does not answer: Connection refused (127.0.0.1:" in error["message"]
     assert len(error["message"]) < 120 and "version" not in error["message"]
     nodes[1].start()
-    assert server.ask('{ instance(id: "reviews-v1") { host } }') == {"instance": {"host": host.name}}
+    known = server.ask('{ instance(id: "reviews-v1") { host attributes { name value } completeness { host } } }')
+    assert known["instance"] == {
+        "host": host.name,
+        "attributes": [{"name": "os", "value": f"of {host.name}"}],
+        "completeness": [{"host": host.name}],
+    }
 
 
 def test_a_cluster_that_is_not_there_is_said(nodes: list[Node], make_server: Callable[..., Server]) -> None:
