@@ -29,3 +29,13 @@ def test_a_line_stands_alone(page: Page, site: Site) -> None:
     assert block is not None and block["x"] + block["width"] <= 390
     panel.get_by_role("button", name="Close").click()
     expect(page.locator("main table")).to_be_visible()
+
+
+def test_what_is_found_is_not_cut(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site.address}/s/mesh-dp/c2hvcA==.1")
+    page.get_by_role("link", name=SHOP, exact=True).wait_for()
+    page.get_by_role("region", name="Needs a look").get_by_role("link").first.wait_for()
+    for table in page.locator("main table").all():
+        box = table.bounding_box()
+        assert box is not None and box["x"] + box["width"] <= 390, table.inner_text()
