@@ -87,7 +87,7 @@ class Recorder:
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
         met = connections_of(learned.tolist(), slots, cold)
-        partners = [self._learn(made) for made in self._closed_meanwhile([*met, *ended])]
+        partners = [self._learn(made, True) for made in self._closed_meanwhile([*met, *ended])]
         new = [self._learn(made) for made in met]
         self._settle([*partners, *new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
@@ -105,8 +105,8 @@ class Recorder:
         if self.ledger.tick % RETIRE_EVERY == 0:
             self._retire()
 
-    def _learn(self, made: Connection) -> Connection:
-        connection = self.connections.learn(made)
+    def _learn(self, made: Connection, ended: bool = False) -> Connection:
+        connection = self.connections.learn(made, ended)
         if connection is made:
             self.seen_connections += 1
             first = self._shared.meet(connection)
@@ -141,7 +141,7 @@ class Recorder:
         for made in connections_of(indices, closed["slot"], closed["connection"]):
             connection = self.connections.get(made.index, made.generation)
             if connection is None or connection.tgid != made.tgid:
-                connection = self._learn(made)
+                connection = self._learn(made, True)
             connection.flags |= made.flags
             if made.role == CLIENT and made.local_port and not connection.local_port:
                 self.connections.readdress(connection, made.local, made.local_port)
