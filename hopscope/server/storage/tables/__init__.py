@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from hopscope.server.storage.tables import gaps, kept_seconds, mesh, metrics, places, tasks, things, witnesses
+from hopscope.server.storage.tables import (
+    gaps,
+    inspections,
+    kept_seconds,
+    mesh,
+    metrics,
+    places,
+    tasks,
+    things,
+    witnesses,
+)
 from hopscope.server.storage.tables.kinds import Rolled, Table
 
 ALL: tuple[Table | Rolled, ...] = (
@@ -13,5 +23,6 @@ ALL: tuple[Table | Rolled, ...] = (
     *witnesses.TABLES,
     *tasks.TABLES,
     *kept_seconds.TABLES,
+    *inspections.TABLES,
     *mesh.TABLES,
 )
