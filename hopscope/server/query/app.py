@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import orjson
 from anyio import CapacityLimiter, fail_after, to_thread
@@ -20,10 +21,11 @@ from hopscope.server.query.concern import Concern
 from hopscope.server.query.execution import Execution
 from hopscope.server.query.exposition import Exposition
 from hopscope.server.query.limits import SECONDS
+from hopscope.server.query.turns import Turns
 from hopscope.server.storage.store import StoreError
 
-AT_ONCE, BODY = 4, 65536
-"""Requests answered at the same time, bytes of a request."""
+BODY = 65536
+"""Bytes of a request."""
 _JSON = "application/json"
 
 
@@ -36,7 +38,7 @@ class Web:
         self._exposition = exposition
         self._execution = Execution(concerns)
         self._ready = ready
-        self._at_once: CapacityLimiter | None = None
+        self._turns: Turns | None = None
         self._scrape: CapacityLimiter | None = None
         # All that tells something of the watched hosts.
         locked = [Route("/graphql", self._graphql, methods=["POST"]), Route("/metrics", self._metrics)]
@@ -59,14 +61,12 @@ class Web:
             return _refused("`variables` must be an object")
         if not isinstance(asked.get("operationName") or "", str):
             return _refused("`operationName` must be a text")
-        if self._at_once is None:
-            self._at_once = CapacityLimiter(AT_ONCE)
+        if self._turns is None:
+            self._turns = Turns()
         try:
             with fail_after(SECONDS):
                 # Here nothing may wait or compute for long: agents' health checks and other answers are behind it.
-                answer = await to_thread.run_sync(
-                    self._execution.answer, asked, request.state.caller, limiter=self._at_once, abandon_on_cancel=True
-                )
+                answer = await self._turns.take(partial(self._execution.answer, asked, request.state.caller))
         except TimeoutError:
             return _refused(f"no answer within {SECONDS:g} seconds; a shorter window", 200)
         return Response(answer.body, 200 if answer.valid else 400, media_type=_JSON)
