@@ -1,4 +1,7 @@
-"""How long questions take while rows come in: a topology, one edge over time, and all edges of an instance."""
+"""How long questions take while rows come in: a topology, one edge over time, the health of services, and all edges.
+
+The hard case: each line fails in each minute, so that for each the reasons are worded and the minutes judged back.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ SERIES = """query($of: ID!, $window: WindowInput!) { edgeSeries(edge: $of, windo
   failed { name values } } }
 fragment metric on MetricSeries {
   metric whyNot count bytes rate averageNs percentiles { share ns } heatmap { step lowNs highNs count } }"""
+HEALTH = "{ services { services { name health { state reasons rate bytesRate p99Ns lines } } } }"
 WHOLE = """query($window: WindowInput!) { edges(window: $window, limit: 1000) { edges {
   id label client { process } server { process address }
   clientSide { metrics { metric count bytes rate averageNs percentiles } tcp { name value } }
@@ -139,6 +143,7 @@ def run() -> Iterator[str]:
                 for what, query, asked in (
                     ("topology of 1000 lines over an hour", TOPOLOGY, {"of": instance, "window": hour}),
                     ("one edge, all metrics, 10 minutes in seconds", SERIES, {"of": edge, "window": ten}),
+                    ("health of all services in the last minute", HEALTH, {}),
                     ("1000 edges with all metrics of both sides, a minute", WHOLE, {"window": {"last": 60}}),
                 ):
                     found = sorted(server.ask(query, **asked) for _ in range(ROUNDS))

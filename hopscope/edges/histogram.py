@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 
 LOWEST_OCTAVE, HIGHEST_OCTAVE, PER_OCTAVE = 7, 36, 8
 BUCKETS = 2 + PER_OCTAVE * (HIGHEST_OCTAVE - LOWEST_OCTAVE)
@@ -41,16 +43,24 @@ def triples(buckets: Sequence[int]) -> tuple[Triple, ...]:
 def percentile(histogram: Iterable[Triple], share: float) -> float | None:
     """The value in ns below which `share` (0 to 1) of the durations lie, interpolated in its bucket; None if empty."""
     filled = sorted(histogram)
-    total = sum(count for _, _, count in filled)
-    if not total:
+    return _at([count for _, _, count in filled], share, lambda at: filled[at][:2])
+
+
+def percentile_by_index(counts: Mapping[int, int], share: float) -> float | None:
+    """The same of the buckets that hold something, by their indexes."""
+    indexes = sorted(counts)
+    return _at([counts[index] for index in indexes], share, lambda at: bounds(indexes[at]))
+
+
+def _at(counts: list[int], share: float, bounds_of: Callable[[int], tuple[int, int]]) -> float | None:
+    reached = list(accumulate(counts))
+    if not reached or not reached[-1]:
         return None
-    wanted, below = share * total, 0
-    for low, high, count in filled:
-        if below + count >= wanted:
-            high = low * 2 if high == FOREVER else high
-            return low + (high - low) * max(0.0, wanted - below) / count
-        below += count
-    return float(filled[-1][1])
+    wanted = share * reached[-1]
+    at = min(bisect_left(reached, wanted), len(counts) - 1)
+    low, high = bounds_of(at)
+    high = low * 2 if high == FOREVER else high
+    return low + (high - low) * max(0.0, wanted - (reached[at] - counts[at])) / counts[at]
 
 
 def merge(first: Iterable[Triple], second: Iterable[Triple]) -> tuple[Triple, ...]:

@@ -5,12 +5,12 @@ Law: a state stands on counts of this window alone, and each reason names its co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hopscope.edges.histogram import percentile
-from hopscope.edges.model import Edge, Side
+from hopscope.edges.histogram import index_of, percentile
+from hopscope.edges.model import Connections, Edge, Side
 
 Name = Literal["failing", "slow", "healthy"]
 NAMES: tuple[Name, ...] = ("failing", "slow", "healthy")
@@ -25,6 +25,8 @@ HELD_BACK_SHARE, HELD_BACK_LEAST_US = 0.2, 10_000
 """Of the time in which there was something to send."""
 SYN_RETRY_NS = 900_000_000
 """The kernel sends a SYN again after a second: a handshake of that length lost one."""
+SYN_RETRY_BUCKET = index_of(SYN_RETRY_NS)
+"""In it and above it lie all such handshakes."""
 QUEUEING_TIMES, QUEUEING_LEAST_US, NETWORK_US = 10, 100_000, 300
 """Round trip over the shortest one, when it is also that long; not on a path too short to be a network, where the
 smoothed round trip is mostly the peer's delayed acknowledgement."""
@@ -55,10 +57,25 @@ _Reason = tuple[str, str]
 
 def state(edge: Edge) -> State:
     """The state of an edge in its window."""
-    failing, slow = list(_failing(edge)), list(_slow(edge))
+    return state_of(edge.connections, _sides(edge))
+
+
+def state_of(connections: Connections, sides: Sequence[tuple[str, Side]]) -> State:
+    """The same of what an edge measured; `sides`: those that were seen, with their names, the client first."""
+    failing, slow = list(_failing(connections, sides)), list(_slow(sides))
     name: Name = "failing" if failing else "slow" if slow else "healthy"
     reasons = (*failing, *slow)
     return State(name, tuple(clause for clause, _ in reasons), reasons[0][1] if reasons else "")
+
+
+def name_of(connections: Connections, sides: Callable[[], Sequence[tuple[str, Side]]]) -> Name:
+    """The name of the state alone; the sides are only asked for if it needs them."""
+    if next(_refused(connections), None):
+        return "failing"
+    seen = sides()
+    if next(_failing(connections, seen), None):
+        return "failing"
+    return "slow" if next(_slow(seen), None) else "healthy"
 
 
 def of_requests(
@@ -82,8 +99,23 @@ def of_requests(
     return State(name, tuple(clause for clause, _ in reasons), reasons[0][1] if reasons else "")
 
 
-def _failing(edge: Edge) -> Iterator[_Reason]:
-    connections = edge.connections
+def _failing(connections: Connections, sides: Sequence[tuple[str, Side]]) -> Iterator[_Reason]:
+    yield from _refused(connections)
+    for where, side in sides:
+        reset = side.metrics.get("reset")
+        closed = max(connections.closed, 1)
+        if reset is not None and reset.count and reset.count >= RESET_SHARE * closed:
+            of = max(closed, reset.count)
+            clause = f"{reset.count} of {of} closed by a reset from {_senders(where, reset.reasons)}"
+            yield clause, _times(reset.count, "reset")
+            break  # both ends see the same reset
+    for where, side in sides:
+        if probes := int(side.tcp.get("zero_window_probes", 0)):
+            clause = f"the {_other(where)} does not read: {_times(probes, 'zero-window probe')} from the {where}"
+            yield clause, "zero window"
+
+
+def _refused(connections: Connections) -> Iterator[_Reason]:
     failed = sum(connections.failed.values())
     if failed and failed >= FAILED_SHARE * (failed + connections.opened):
         causes = [f"{count} {cause}" for cause, count in sorted(connections.failed.items())]
@@ -93,18 +125,6 @@ def _failing(edge: Edge) -> Iterator[_Reason]:
             f"{failed} of {failed + connections.opened} connects failed ({why})",
             f"{connections.failed[worst]} {worst}",
         )
-    for where, side in _sides(edge):
-        reset = side.metrics.get("reset")
-        closed = max(connections.closed, 1)
-        if reset is not None and reset.count and reset.count >= RESET_SHARE * closed:
-            of = max(closed, reset.count)
-            clause = f"{reset.count} of {of} closed by a reset from {_senders(where, reset.reasons)}"
-            yield clause, _times(reset.count, "reset")
-            break  # both ends see the same reset
-    for where, side in _sides(edge):
-        if probes := int(side.tcp.get("zero_window_probes", 0)):
-            clause = f"the {_other(where)} does not read: {_times(probes, 'zero-window probe')} from the {where}"
-            yield clause, "zero window"
 
 
 def _senders(where: str, reasons: object) -> str:
@@ -118,8 +138,8 @@ def _senders(where: str, reasons: object) -> str:
     return " and ".join(names.get(reason, reason) for reason in known) or "an unknown end"
 
 
-def _slow(edge: Edge) -> Iterator[_Reason]:
-    for where, side in _sides(edge):
+def _slow(sides: Sequence[tuple[str, Side]]) -> Iterator[_Reason]:
+    for where, side in sides:
         resent, out = side.metrics.get("retransmit"), side.tcp.get("segments_out", 0)
         if resent is not None and resent.count >= max(RESENT_LEAST, RESENT_SHARE * out):
             known = out >= resent.count
@@ -153,11 +173,9 @@ def _held_back(where: str, side: Side) -> Iterator[_Reason]:
             yield f"{what} {share:.0%} of the time", f"{word} {100 * share:.0f} %"
 
 
-def _sides(edge: Edge) -> Iterator[tuple[str, Side]]:
-    if edge.client_side is not None:
-        yield "client", edge.client_side
-    if edge.server_side is not None:
-        yield "server", edge.server_side
+def _sides(edge: Edge) -> list[tuple[str, Side]]:
+    both = (("client", edge.client_side), ("server", edge.server_side))
+    return [(where, side) for where, side in both if side is not None]
 
 
 def _other(where: str) -> str:

@@ -45,6 +45,8 @@ for statement in sys.stdin.read().split(";\\n"):
         store.command(statement)
 store.close()
 """
+TOPOLOGY = """query($window: WindowInput!) {
+  topology(instance: "pod-1", window: $window) { edges { bytesRate clientSeen serverSeen } } }"""
 RETENTION = Retention(24, 168, 4320)
 
 
@@ -65,6 +67,9 @@ def test_data_of_version_1_are_answered(make_server: Callable[..., Server]) -> N
             write = next(one for one in edge["clientSide"]["metrics"] if one["metric"] == "write")
             assert (write["count"], write["bytes"]) == (10, 1000)
             assert answer["completeness"][0]["secondsRecorded"] == 2
+            # It asks for the sums of lines, which there were none of then.
+            (shown,) = server.ask(TOPOLOGY, window=window)["topology"]["edges"]
+            assert shown == {"bytesRate": 500, "clientSeen": True, "serverSeen": False}
         server.stop()
 
 

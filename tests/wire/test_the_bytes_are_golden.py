@@ -63,6 +63,7 @@ def test_a_server_reads_them() -> None:
         "place": 3,
         "gap": 1,
         "metric_1s": 25,
+        "line_1s": 2,
         "seen_1s": 1,
     }
     columns = {column.name: column.values for column in rows["metric_1s"].columns}

@@ -1,7 +1,7 @@
 """What a line comes to in a window: its sums, its state, and how many lines together do. Pure.
 
-A row is one side of a line: 0 the line itself, 1 its client, 2 its server, with the columns of COLUMNS. Law: a state is
-edges/state's, of the same numbers that a profile would show.
+A row is one side of a line: 0 the line itself, 1 its client, 2 its server, with the columns of tables/lines. Law: a
+state is edges/state's, of the same numbers that a profile would show.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from hopscope.edges import state as rules
-from hopscope.edges.histogram import bounds, percentile
-from hopscope.edges.model import Connections, Edge, End, Side, Value
-from hopscope.metrics import BY_NAME
+from hopscope.edges.histogram import bounds, percentile_by_index
+from hopscope.edges.model import Connections, Side, Value
 
 ITSELF, CLIENT, SERVER = 0, 1, 2
 Name = Literal["failing", "slow", "healthy", "none"]
@@ -23,46 +22,8 @@ FEWEST_SAMPLES = 20
 """Calls and connections below which a line has no state, unless connects failed."""
 FEWEST_FAILED = 3
 Row = Mapping[str, Any]
-_NOBODY = End(None, None, None, None, None, (), "")
+_BLEMISHES = ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")
 _TCP = ("segments_out", "busy", "rwnd_limited", "sndbuf_limited", "zero_window_probes")
-
-
-def _number(name: str) -> int:
-    return BY_NAME[name].number
-
-
-def _columns() -> dict[str, str]:
-    """How each column is computed from rows of a metric table."""
-    made = {}
-    for metric, parts in (("write", ("count", "bytes")), ("read", ("count", "bytes")), ("retransmit", ("count",))):
-        for part in parts:
-            made[f"{metric}_{part}"] = f"sumIf({part}, metric = {_number(metric)} AND label = '')"
-    for metric in ("drop", "reset", "failed"):
-        kept = f"metric = {_number(metric)} AND label != 'absent'"
-        made[metric] = f"sumMapIf(map(label, count), {kept})"
-    for metric in (*_TCP, "opened", "closed"):
-        made[metric] = f"sumIf(total, metric = {_number(metric)})"
-    made["active"] = f"maxIf(last, metric = {_number('active')})"
-    made["min_rtt"] = f"minIf(least, metric = {_number('min_rtt')})"
-    made["srtt"] = f"sumIf(total, metric = {_number('srtt')})"
-    made["srtt_count"] = f"sumIf(count, metric = {_number('srtt')})"
-    for name, metric in (("rtt", "write_rtt"), ("handshake", "connect")):
-        made[name] = f"sumMapIf(histogram, metric = {_number(metric)} AND label = 'time_ns')"
-    moving = f"metric IN ({_number('write')}, {_number('read')}) AND count > 0"
-    made["moved"] = f"toUnixTimestamp(maxIf(ts, {moving}))"
-    return made
-
-
-COLUMNS = _columns()
-"""Name and SQL of what a row has beside `line` and `side`."""
-METRICS = tuple(
-    _number(name)
-    for name in (
-        "write", "read", "retransmit", "drop", "reset", "failed", *_TCP, "opened", "closed", "active", "min_rtt",
-        "srtt", "write_rtt", "connect",
-    )
-)  # fmt: skip
-"""The metrics that the columns need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +112,7 @@ class Line:
     @property
     def rtt_p99(self) -> float | None:
         """Of 100 round trips 99 are shorter, in ns."""
-        return percentile(histogram(self.rtt), 0.99)
+        return percentile_by_index({int(index): count for index, count in self.rtt.items()}, 0.99)
 
     @property
     def resent(self) -> float | None:
@@ -162,13 +123,38 @@ class Line:
 
     def state(self) -> Verdict:
         """Its state and why."""
-        held = self.connections()
-        if self._samples(held) < FEWEST_SAMPLES and sum(held.failed.values()) < FEWEST_FAILED:
-            return Verdict("none")
-        # The room that decides takes whole edges; who is at the ends does not matter to it.
-        sides = [_side(row) if row is not None else None for row in (self.client, self.server)]
-        found = rules.state(Edge("", _NOBODY, _NOBODY, "tcp", "", "", "", held, sides[0], sides[1]))
+        name = self._without_rules()
+        if name is not None:
+            return Verdict(name)
+        found = rules.state_of(self.connections(), self._sides())
         return Verdict(found.name, found.reasons, found.brief)
+
+    def state_name(self) -> Name:
+        """The name of its state alone."""
+        return self._without_rules() or rules.name_of(self.connections(), self._sides)
+
+    def _without_rules(self) -> Name | None:
+        """Its state where that is plain: too little was seen, or nothing of what a reason counts."""
+        held = self.connections()
+        failed = sum(held.failed.values())
+        if self._samples(held) < FEWEST_SAMPLES and failed < FEWEST_FAILED:
+            return "none"
+        spotless = not failed and all(_spotless(row) for row in (self.client, self.server) if row is not None)
+        return "healthy" if spotless else None
+
+    def _sides(self) -> list[tuple[str, Side]]:
+        both = (("client", self.client), ("server", self.server))
+        return [(where, _side(row)) for where, row in both if row is not None]
+
+
+def _spotless(row: Row) -> bool:
+    return not (
+        any(row[name] for name in _BLEMISHES)
+        or row["drop"].get("", 0)
+        or row["reset"].get("", 0)
+        or any(int(bucket) >= rules.SYN_RETRY_BUCKET for bucket in row["handshake"])
+        or row["srtt"] >= rules.QUEUEING_LEAST_US * max(1, row["srtt_count"])
+    )
 
 
 def _side(row: Row) -> Side:
@@ -236,7 +222,7 @@ class Health:
             "reasons": list(self.reasons),
             "rate": self.writes / self.seconds if seen else None,
             "bytes_rate": self.bytes / self.seconds if seen else None,
-            "p99_ns": percentile(histogram(self.rtt), 0.99),
+            "p99_ns": percentile_by_index({int(index): count for index, count in self.rtt.items()}, 0.99),
             "since": since,
             "lines": self.lines,
         }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hopscope.metrics import BY_NUMBER
-from hopscope.server.analysis import mesh_rows
+from hopscope.server.analysis import line_rows, mesh_rows
 from hopscope.server.analysis.measured import measured
 from hopscope.server.storage.native import Coded, Column, Lists, lists
 from hopscope.server.storage.store import Insert
@@ -28,6 +28,7 @@ def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
         raise ValueError(f"second {batch.second} is not a time")
     if batch.HasField("mesh"):
         return mesh_rows.inserts(batch.mesh, batch.host, batch.second)
+    whole, labels = measured(batch), [_text(label) for label in batch.labels] or [""]
     made = [
         _agents(batch),
         _processes(batch),
@@ -36,7 +37,8 @@ def inserts(batch: wire.Batch, received_ms: int, skew_ms: int) -> list[Insert]:
         _listeners(batch),
         _gaps(batch),
         _witnesses(batch),
-        _metrics(batch),
+        _metrics(batch.second, whole, labels),
+        line_rows.insert(batch.second, whole, labels),
         _seen(batch, received_ms, skew_ms),
     ]
     return [insert for insert in made if insert.rows]
@@ -172,13 +174,11 @@ def _seen(batch: wire.Batch, received_ms: int, skew_ms: int) -> Insert:
     return Insert("seen_1s", columns, 1)
 
 
-def _metrics(batch: wire.Batch) -> Insert:
-    whole = measured(batch)
+def _metrics(second: int, whole: Mapping[str, Any], labels: list[str]) -> Insert:
     rows = len(whole["line"])
-    last = (np.full(rows, batch.second, "<u4"), whole["sum"])
-    labels = [_text(label) for label in batch.labels] or [""]
+    last = (np.full(rows, second, "<u4"), whole["sum"])
     columns = (
-        Column("ts", "DateTime", np.full(rows, batch.second, "<u4")),
+        Column("ts", "DateTime", np.full(rows, second, "<u4")),
         Column("line", "UInt64", whole["line"]),
         Column("side", "UInt8", whole["side"]),
         Column("metric", "UInt32", whole["metric"]),

@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hopscope.server.analysis.entities import Name
-from hopscope.server.analysis.lines import COLUMNS, METRICS, Health, Line, lines
+from hopscope.server.analysis.lines import Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
-from hopscope.server.query.reader import WITHIN, Reader, Row, part_of
-from hopscope.server.query.windows import Cut, text
+from hopscope.server.query.reader import Reader, Row, part_of
+from hopscope.server.query.windows import Cut, Span, text
+from hopscope.server.storage.tables.kept import BY_STEP
+from hopscope.server.storage.tables.lines import COLUMNS, METRICS
 
 MOST_LINES = 20_000
 """Lines that are looked at for one answer; the schema says so where it may matter."""
 _BACK, _MOST_SINCE = 3600, 100
-_SUMS = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
+_SUMS = ", ".join(f"{column.merged} AS {column.name}" for column in COLUMNS)
+# The states of many minutes; round trips are not among what they stand on.
+_STATE = ", ".join(f"{column.merged} AS {column.name}" for column in COLUMNS if column.name not in ("rtt", "moved"))
+_ROW = ", ".join(["line", "side", "ts", *(column.name for column in COLUMNS)])
+_MEASURED = ", ".join(f"{column.measured} AS {column.name}" for column in COLUMNS)
 _METRICS = ", ".join(map(str, METRICS))
+_NAMED = "line IN {ids:Array(UInt64)}"
 
 
 class Lines:
@@ -27,10 +34,9 @@ class Lines:
 
     def summed(self, cut: Cut, ids: Iterable[int] | None = None) -> dict[int, Line]:
         """What lines measured in a window: all of them (none of hopscope's own), or those named."""
-        which = "line IN {ids:Array(UInt64)}" if ids is not None else "line IN (SELECT id FROM edge WHERE own = 0)"
+        which = _NAMED if ids is not None else "line IN (SELECT id FROM edge WHERE own = 0)"
         rows = self._reader.store.query(
-            f"SELECT line, side, {_SUMS} FROM {cut.rows('metric', f'metric IN ({_METRICS}) AND {which}')}"
-            f" GROUP BY line, side LIMIT {3 * MOST_LINES}",
+            f"SELECT line, side, {_SUMS} FROM {self._rows(cut, which)} AS w GROUP BY line, side LIMIT {3 * MOST_LINES}",
             ids=list(ids or ()),
         )
         return lines(rows)
@@ -39,8 +45,7 @@ class Lines:
         """The same in `count` parts of the window, each of `size` seconds."""
         found: list[list[Row]] = [[] for _ in range(count)]
         for row in self._reader.store.query(
-            f"SELECT {part_of(cut, size)}, line, side, {_SUMS}"
-            f" FROM {cut.rows('metric', f'metric IN ({_METRICS}) AND line IN {{ids:Array(UInt64)}}')}"
+            f"SELECT {part_of(cut, size)}, line, side, {_SUMS} FROM {self._rows(cut, _NAMED)} AS w"
             " GROUP BY part, line, side",
             ids=list(ids),
         ):
@@ -74,19 +79,20 @@ class Lines:
     def since(self, bad: Mapping[int, State], end: int) -> dict[int, str]:
         """Since which minute lines are in their state without a break, as far as an hour back."""
         some = list(bad)[:_MOST_SINCE]
+        cut = Cut.one(BY_STEP["1m"], Span(end - _BACK, end))
         by_minute: dict[int, list[Row]] = defaultdict(list)
         for row in self._reader.store.query(
-            f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_SUMS} FROM metric_1m"
-            f" WHERE {WITHIN} AND metric IN ({_METRICS}) AND line IN {{ids:Array(UInt64)}} GROUP BY minute, line, side",
-            start=end - _BACK, end=end, ids=some,
-        ):  # fmt: skip
+            f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_STATE} FROM {self._rows(cut, _NAMED)} AS w"
+            " GROUP BY minute, line, side",
+            ids=some,
+        ):
             by_minute[row["minute"]].append(row)
         minutes = {minute: lines(rows) for minute, rows in by_minute.items()}
         found = {}
         for number in some:
             earliest = max((minute for minute, held in minutes.items() if number in held), default=None)
             for minute in sorted(minutes, reverse=True):
-                state = minutes[minute][number].state().name if number in minutes[minute] else "none"
+                state = minutes[minute][number].state_name() if number in minutes[minute] else "none"
                 if state == bad[number]:
                     earliest = minute
                 elif state != "none":
@@ -94,3 +100,17 @@ class Lines:
             if earliest is not None:
                 found[number] = text(earliest)
         return found
+
+    def _rows(self, cut: Cut, which: str) -> str:
+        """SQL: the rows of lines in a window that meet a condition. Those that there are none of, because they are kept
+        for a task or older than the table, as the metrics' rows say."""
+        begun = self._reader.lines_begun()
+        parts = []
+        for resolution, span in cut.pieces:
+            piece = Cut(span, ((resolution, span),), cut.of_task)
+            if cut.of_task or span.start < begun:
+                rows = piece.rows("metric", f"metric IN ({_METRICS}) AND {which}")
+                parts.append(f"SELECT line, side, ts, {_MEASURED} FROM {rows} GROUP BY line, side, ts")
+            else:
+                parts.append(f"SELECT {_ROW} FROM {piece.rows('line', which)}")
+        return f"({' UNION ALL '.join(parts)})"

@@ -116,6 +116,11 @@ class Reader:
         )
         return {row["id"]: name_of(row, hosts) for row in rows}
 
+    def lines_begun(self) -> int:
+        """The second from which on there are rows of lines for all that was measured; 0: from the first on."""
+        (row,) = self.store.query("SELECT toUnixTimestamp(max(since)) AS since FROM begun")
+        return int(row["since"])
+
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""
         return once("agents", lambda: self.store.query("SELECT * FROM agent FINAL ORDER BY host"))

@@ -103,7 +103,9 @@ def _values(kind: str, values: Any) -> bytes:
     if kind in _NUMBERS:
         return np.ascontiguousarray(values, _NUMBERS[kind]).tobytes()
     if kind == "String":
-        return b"".join(map(_string, values))
+        # Most texts are said again and again.
+        written = {text: _string(text) for text in dict.fromkeys(values)}
+        return b"".join([written[text] for text in values])
     if kind == "LowCardinality(String)":
         return _coded(values)
     outer, kinds = _parts(kind)

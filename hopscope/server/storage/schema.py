@@ -10,6 +10,7 @@ from hopscope.server.storage.store import Insert, Store, StoreError
 from hopscope.server.storage.tables import ALL
 from hopscope.server.storage.tables.kept import Retention
 from hopscope.server.storage.tables.kinds import Rolled, Table
+from hopscope.server.storage.tables.lines import BEGUN, LINE
 
 # Of a table that is older than its dedup window the token has no effect; that is an embedded one, and has one owner.
 _ABOUT = (
@@ -51,6 +52,8 @@ def prepare(store: Store, retention: Retention, tables: tuple[Table | Rolled, ..
         for one in single(tables):
             for statement in one.statements(number, store.cluster):
                 store.command(statement)
+    if LINE in tables:
+        _begin(store)
     for view in (view for table in tables if isinstance(table, Rolled) for view in table.views):
         store.command(f"DROP VIEW IF EXISTS {view} SYNC")
     for number in range(found + 1, known + 1):
@@ -59,6 +62,17 @@ def prepare(store: Store, retention: Retention, tables: tuple[Table | Rolled, ..
         store.command(one.keeps(retention.hours_of(one.kept), store.cluster))
     identity: int = store.query("SELECT min(id) AS id FROM about")[0]["id"]
     return identity
+
+
+def _begin(store: Store) -> None:
+    """Of what an older version stored the table of lines has nothing, also where an agent's clock was ahead."""
+    here, before, lines = (
+        store.query(f"SELECT 1 FROM {table} LIMIT 1") for table in (BEGUN.name, "metric_1h", f"{LINE.name}_1h")
+    )
+    if before and not lines and not here:
+        (row,) = store.query("SELECT toUnixTimestamp(greatest(now(), max(ts))) + 1 AS since FROM metric_1s")
+        columns = (Column("rolled", "UInt8", [1]), Column("since", "DateTime", [row["since"]]))
+        store.insert(Insert(BEGUN.name, columns, 1), f"begun-{row['since']}")
 
 
 def _about(cluster: str | None) -> Iterable[str]:

@@ -95,20 +95,23 @@ class Rolled:
     """A table of seconds and what is rolled up from it, minutes and hours: NAME_1s, NAME_1m, NAME_1h. Who inserts into
     the first inserts into all (Store.insert).
 
-    `key` names a row beside its time, each of `values` is a SimpleAggregateFunction.
+    `key` names a row beside its time, each of `values` is a SimpleAggregateFunction. `by_time`: questions are about
+    many rows of a short time, not about a few of a long one.
     """
 
     name: str
     key: tuple[Field, ...]
     values: tuple[Field, ...]
     shard: str
+    by_time: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """The table of each step."""
         since = min(field.since for field in self.key)
         columns = (*fields(since, ts="DateTime('UTC') CODEC(DoubleDelta, LZ4)"), *self.key, *self.values)
-        order = ", ".join([*(field.name for field in self.key), "ts"])
+        key = [field.name for field in self.key]
+        order = ", ".join(["ts", *key] if self.by_time else [*key, "ts"])
         return tuple(
             Table(
                 f"{self.name}_{resolution.step}", columns, _ROLLED_ENGINE[resolution.step], order, self.shard, "ts",

@@ -1,0 +1,177 @@
+"""Has the table of lines the same to say as the metrics that it is made of, for any batch and any age of the data?"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from hopscope.agent.reporters.blocks import Blocks
+from hopscope.edges.model import Edge, Profile, Value
+from hopscope.edges.state import SYN_RETRY_BUCKET, state_of
+from hopscope.server.analysis.lines import Line
+from hopscope.server.analysis.tables import inserts
+from hopscope.server.groups import store_group
+from hopscope.server.query.lines import Lines
+from hopscope.server.query.reader import Reader
+from hopscope.server.query.windows import Cut, Span
+from hopscope.server.storage.native import Column
+from hopscope.server.storage.schema import prepare
+from hopscope.server.storage.store import Insert, Store
+from hopscope.server.storage.tables.kept import BY_STEP, Retention
+
+from .nodes import ENGINES, engine
+from .profiles import profile
+
+RETENTION = Retention(24, 168, 4320)
+SECOND = int(time.time()) // 3600 * 3600 - 3600
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    with engine(request.param) as opened:
+        prepare(opened, RETENTION)
+        yield opened
+
+
+def handshakes(chance: random.Random) -> Value:
+    """Handshakes of which about one in a hundred takes about as long as a lost SYN."""
+    slow = ((872_415_232, 939_524_096, chance.randrange(4)), (1_073_741_824, 1_207_959_552, chance.randrange(2)))
+    quick = ((65_536, 73_728, chance.randrange(200)), (805_306_368, 872_415_232, chance.randrange(3)))
+    held = tuple(bucket for bucket in (*quick, *slow) if bucket[2])
+    count = sum(bucket[2] for bucket in held)
+    return Value(count, None, 1000, None, None, count, held)
+
+
+def some(second: int) -> Profile:
+    """Lines with and without each side and each metric."""
+    chance = random.Random(second)
+
+    def thinned(edge: Edge) -> Edge:
+        sides = []
+        for side in (edge.client_side, edge.server_side):
+            if side is None or chance.random() < 0.2:
+                sides.append(None)
+                continue
+            kept = {name: value for name, value in side.metrics.items() if chance.random() < 0.7}
+            if "connect" in side.metrics:
+                kept["connect"] = handshakes(chance)
+            sides.append(
+                replace(
+                    side,
+                    metrics=side.metrics | kept,
+                    tcp={name: value for name, value in side.tcp.items() if chance.random() < 0.7},
+                )
+            )
+        return replace(edge, client_side=sides[0], server_side=sides[1])
+
+    known = profile(second, edges=40)
+    return replace(known, edges=tuple(thinned(edge) for edge in known.edges))
+
+
+def told(store: Store, seconds: int) -> None:
+    blocks = Blocks(1, "test")
+    batches = [
+        inserts(batch, 1000 * SECOND, 0)
+        for second in range(SECOND, SECOND + seconds, 37)
+        for _, batch in blocks.batches(some(second))
+    ]
+    for _ in range(2):
+        # As one group, which has each label in several batches, and as one that is stored again.
+        store_group(store, batches, "told")
+
+
+def said(line: Line) -> dict[str, object]:
+    sides = [
+        None if row is None else {name: value for name, value in row.items() if name not in ("handshake", "moved")}
+        for row in (line.itself, line.client, line.server)
+    ]
+    assert line.state_name() == line.state().name
+    return {"sides": sides, "verdict": line.state(), "p99": line.rtt_p99, "moved": bool(line.moved)}
+
+
+@pytest.mark.timeout(400)
+def test_the_table_says_what_the_metrics_say(store: Store) -> None:
+    told(store, 1900)
+    reader = Reader(store, RETENTION)
+    lines = Lines(reader)
+    hour = Cut.one(BY_STEP["1h"], Span(SECOND, SECOND + 3600))
+    minutes = Cut.one(BY_STEP["1m"], Span(SECOND + 240, SECOND + 1860))
+    seconds = Cut.one(BY_STEP["1s"], Span(SECOND + 17, SECOND + 143))
+    both = Cut(
+        Span(SECOND + 49, SECOND + 180),
+        (
+            (BY_STEP["1s"], Span(SECOND + 49, SECOND + 60)),
+            (BY_STEP["1m"], Span(SECOND + 60, SECOND + 180)),
+        ),
+    )
+    ids: list[int] = []
+    answers = []
+    for begun in (0, SECOND + 700, SECOND + 86_400):
+        if begun:
+            columns = (Column("rolled", "UInt8", [1]), Column("since", "DateTime", [begun]))
+            store.insert(Insert("begun", columns, 1), f"begun-{begun}")
+        assert reader.lines_begun() == begun
+        found = []
+        for cut in (hour, minutes, seconds, both):
+            held = lines.summed(cut)
+            assert len(held) == 40
+            ids = ids or sorted(held)[:20]
+            found.append({number: said(line) for number, line in held.items()})
+        parts = lines.parts(seconds, 42, 3, ids)
+        found.append({(at, number): said(line) for at, part in enumerate(parts) for number, line in part.items()})
+        bad = {number: line.state().name for number, line in held.items()}
+        found.append({"since": lines.since(bad, SECOND + 1920)})
+        answers.append(found)
+    assert answers[0] == answers[2] and answers[1] == answers[2]
+    names = {said["verdict"].name for key, said in answers[0][1].items() if isinstance(key, int)}
+    assert "failing" in names
+
+
+@pytest.mark.timeout(400)
+def test_of_data_of_an_older_version_the_metrics_are_asked(store: Store) -> None:
+    told(store, 1900)
+    reader = Reader(store, RETENTION)
+    for table in ("line_1s", "line_1m", "line_1h", "begun"):
+        local = f"{table}_local" if store.cluster else table
+        store.command(f"TRUNCATE TABLE {local}")
+    lines = Lines(reader)
+    hour = Cut.one(BY_STEP["1h"], Span(SECOND, SECOND + 3600))
+    assert lines.summed(hour) == {}
+    now = int(time.time())
+    prepare(store, RETENTION)
+    assert reader.lines_begun() > now
+    assert len(lines.summed(hour)) == 40
+    before = reader.lines_begun()
+    prepare(store, RETENTION)
+    assert reader.lines_begun() == before
+
+
+def test_what_is_plain_is_what_the_rules_say() -> None:
+    chance = random.Random(5)
+    counts = ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")
+    plain = dict.fromkeys(("write_bytes", "read_bytes", "moved", *counts), 0)
+    found = set()
+    for _ in range(3000):
+        line = Line(1)
+        for side in range(3):
+            line.add(
+                plain
+                | {"side": side, "write_count": 30, "read_count": 30, "segments_out": 100.0, "busy": 50_000.0}
+                | {"opened": 9.0, "closed": 9.0, "active": [0, 0.0], "rtt": {}, "srtt_count": 1, "min_rtt": 400.0}
+                | {"srtt": chance.choice((900.0, 99_999.0, 100_000.0))}
+                | {"handshake": {str(SYN_RETRY_BUCKET + chance.choice((-1, -1, 0, 1))): 5}}
+                | {
+                    name: chance.choice(({}, {"": 0}, {"": 9, "word": 9})) if chance.random() < 0.2 else {}
+                    for name in ("drop", "reset")
+                }
+                | {"failed": {"refused": 5} if chance.random() < 0.1 else {}}
+                | {name: chance.choice((1, 20_000)) for name in counts if chance.random() < 0.05}
+            )
+        said = state_of(line.connections(), line._sides())
+        assert (line.state().name, line.state().reasons, line.state_name()) == (said.name, said.reasons, said.name)
+        found.add((said.name, line._without_rules()))
+    assert found == {("healthy", "healthy"), ("healthy", None), ("slow", None), ("failing", None)}
