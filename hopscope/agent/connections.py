@@ -130,8 +130,11 @@ class Connections:
         """The connection that (slot, generation) names, if it is known."""
         return self._named.get((index, generation))
 
-    def learn(self, connection: Connection) -> Connection:
-        """Takes in a connection that is new, or that a process has claimed; returns the one to go on with."""
+    def learn(self, connection: Connection, ended: bool = False) -> Connection:
+        """Takes in a connection that is new, or that a process has claimed; returns the one to go on with.
+
+        `ended`: it is over already, and its slot may be another's by now.
+        """
         known = self._named.get((connection.index, connection.generation))
         if known is not None:
             known.tgid, known.cgroup, known.comm = connection.tgid, connection.cgroup, connection.comm
@@ -139,8 +142,9 @@ class Connections:
             known.owner = None
             return known
         self._named[connection.index, connection.generation] = connection
-        self.live[connection.index] = connection
-        if connection.role == LISTENER:
+        if not ended:
+            self.live[connection.index] = connection
+        if connection.role == LISTENER and not ended:
             self.listeners[connection.index] = connection
             self._by_port.setdefault((connection.netns, connection.local_port), []).append(connection)
         elif connection.role in (CLIENT, SERVER):
@@ -212,7 +216,8 @@ class Connections:
         """It closed; its other end may still ask for it until the tick after this one."""
         if self.live.get(connection.index) is connection:
             del self.live[connection.index]
-        if self.listeners.pop(connection.index, None) is not None:
+        if self.listeners.get(connection.index) is connection:
+            del self.listeners[connection.index]
             self._remove(self._by_port, (connection.netns, connection.local_port), connection)
         self._leaving.append(connection)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from hopscope.agent.connections import (
     Owner,
 )
 from hopscope.agent.drained import Records, closing_records, hear, sort
+from hopscope.agent.ended import Ended
 from hopscope.agent.halves import Times, connections_of, times_of
 from hopscope.agent.hellos import Hellos
 from hopscope.agent.kernel import Kernel
@@ -31,7 +33,7 @@ from hopscope.agent.protocols import DECIDED, UNKNOWN, label_of
 from hopscope.agent.rows import HistogramRows
 from hopscope.agent.sharing import End, SharedSockets
 from hopscope.agent.strays import TIDY_UP, Strays
-from hopscope.agent.tables import Moves
+from hopscope.agent.tables import BYTES_MASK, CALLS_SHIFT, Moves
 from hopscope.agent.truths import TcpTruths
 from hopscope.agent.witnesses import Witnesses
 
@@ -61,6 +63,9 @@ class Recorder:
         self.truths = TcpTruths(kernel.layouts["truths"], kernel.count)
         self.side = np.full(kernel.count, -1, np.int64)
         self.active = np.zeros(kernel.count, np.bool_)
+        self.moved = np.zeros((kernel.count, 4), np.int64)
+        """By slot, what its connection's calls moved: write calls, bytes, read calls, bytes."""
+        self.ended = Ended()
         self.seen_connections = self.without_owner = self.unknown_drops = 0
         self.witnesses = Witnesses(self.ledger, self.connections)
         self._hellos = Hellos(self.connections, self.ledger)
@@ -87,7 +92,7 @@ class Recorder:
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
         met = connections_of(learned.tolist(), slots, cold)
-        partners = [self._learn(made) for made in self._closed_meanwhile([*met, *ended])]
+        partners = [self._learn(made, True) for made in self._closed_meanwhile([*met, *ended])]
         new = [self._learn(made) for made in met]
         self._settle([*partners, *new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
@@ -105,8 +110,8 @@ class Recorder:
         if self.ledger.tick % RETIRE_EVERY == 0:
             self._retire()
 
-    def _learn(self, made: Connection) -> Connection:
-        connection = self.connections.learn(made)
+    def _learn(self, made: Connection, ended: bool = False) -> Connection:
+        connection = self.connections.learn(made, ended)
         if connection is made:
             self.seen_connections += 1
             first = self._shared.meet(connection)
@@ -141,7 +146,7 @@ class Recorder:
         for made in connections_of(indices, closed["slot"], closed["connection"]):
             connection = self.connections.get(made.index, made.generation)
             if connection is None or connection.tgid != made.tgid:
-                connection = self._learn(made)
+                connection = self._learn(made, True)
             connection.flags |= made.flags
             if made.role == CLIENT and made.local_port and not connection.local_port:
                 self.connections.readdress(connection, made.local, made.local_port)
@@ -220,6 +225,7 @@ class Recorder:
             before = self._generation[indices]
             self._generation[indices] = [new[at].generation for at in fresh]
             self._word[indices] = 0
+            self.moved[indices] = 0
             self.active[indices] = False
             self._is_shared[indices] = [self._shared.of(new[at]) is not None for at in fresh]
             self.truths.begin(indices, cold["base"][fresh], before)
@@ -252,6 +258,8 @@ class Recorder:
             self._unlabelled(connection, words[at])
             if connection.tgid:
                 self.rows.belongs(rows[at], connection.side)
+            if self.ended:
+                self._look_back(connection, closed[at : at + 1], moved[at], finished)
             self._open(connection, times[at])
             group = self._shared.ends(connection, End(halves[at : at + 1], errors[at], times[at]))
             if group is not None:
@@ -264,6 +272,15 @@ class Recorder:
             self._close_plain([ended[at] for at in plain], halves[plain], np.array(amounts))
         for connection in ended:
             self._leave(connection)
+
+    def _look_back(
+        self, connection: Connection, record: Array, packed: list[int], last: tuple[int, int, int, int]
+    ) -> None:
+        # Of one whose slot is another's already there are only the packed counters, which wrap.
+        calls = tuple(part for word in packed for part in (word >> CALLS_SHIFT, word & BYTES_MASK))
+        if self._is_held(connection.index, connection.generation):
+            calls = tuple((self.moved[connection.index] + last).tolist())
+        self.ended.hear(connection, self.ledger.line_of(connection), record, calls, time.monotonic_ns())
 
     def _close_plain(self, ended: Sequence[Connection], halves: Array, amounts: Array) -> None:
         generation = np.array([it.generation for it in ended])
@@ -289,6 +306,7 @@ class Recorder:
 
     def _book_moves(self, moves: Moves) -> None:
         index, live = moves.index, self.connections.live
+        self.moved[index] += np.column_stack((moves.write_calls, moves.write_bytes, moves.read_calls, moves.read_bytes))
         for at in np.flatnonzero((self.side[index] < 0) | self._is_shared[index]).tolist():
             connection = live.get(int(index[at]))
             group = self._shared.of(connection) if connection is not None else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hopscope.agent.conntrack import Conntrack
 from hopscope.agent.discovery import Discovery
+from hopscope.agent.inspecting import Inspector
 from hopscope.agent.kernel import Kernel, Limits
 from hopscope.agent.probes import Choice
 from hopscope.agent.processes import Processes
@@ -29,6 +30,7 @@ class Session:
         self._kernel = Kernel(choice, limits, started=False)
         self._processes, self._discovery, self._survey = processes, discovery, survey
         self.recorder: Recorder | None = None
+        self.inspector: Inspector | None = None
         self._tracing: Tracing | None = None
 
     def start(self, wishes: Sequence[Wish] = ()) -> Recorder:
@@ -44,7 +46,7 @@ class Session:
         except BaseException:
             self.stop()
             raise
-        self.recorder = recorder
+        self.recorder, self.inspector = recorder, Inspector(recorder)
         return recorder
 
     def want(self, wishes: Sequence[Wish]) -> None:
@@ -67,7 +69,7 @@ class Session:
         """Ends recording; the programs stay loaded. Twice is harmless."""
         if self._tracing is not None:
             self._tracing.close()
-        self.recorder = self._tracing = None
+        self.recorder = self.inspector = self._tracing = None
         self._kernel.stop()
         # A recorder is 10 MB that refer to each other; left to itself the collector lets ten of them gather.
         gc.collect()

@@ -15,6 +15,7 @@ from hopscope.agent import AgentError
 from hopscope.agent.assemble import Assembly, Mark, mark
 from hopscope.agent.connections import Owner
 from hopscope.agent.discovery import discovery
+from hopscope.agent.inspecting import NOBODY, Inspected, Subject
 from hopscope.agent.kernel import Limits
 from hopscope.agent.probes import choose, describe
 from hopscope.agent.processes import Processes
@@ -168,6 +169,19 @@ class Watch:
                 not_traced = self._session.not_traced(traced.wish)
                 found.append(Progress(traced.task, traced.since, len(groups), not_traced))
             return found
+
+    def inspect(self, subjects: Sequence[Subject]) -> list[Inspected]:
+        """The connections of edges and processes as of now. Nobody is traced for that who is not already."""
+        with self._lock:
+            self._need_open()
+            inspector = self._session.inspector
+            if inspector is None:
+                return [Inspected(subject, None, time.time(), why_not=NOBODY) for subject in subjects]
+            if subjects:
+                self._tick()
+            tasks = [traced.wish for traced in self._tasks.values()]
+            wanted = None if self.always else self._wanted(tasks)
+            return inspector.look(subjects, time.time(), time.monotonic_ns(), wanted)
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Calls back with the profile of each whole second, from the watching thread; returns what ends it."""

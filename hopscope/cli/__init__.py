@@ -34,7 +34,7 @@ class Commands(click.Group):
 
     names = (
         "profile", "top", "show", "diff", "check", "run", "demo", "agent", "server", "store",
-        "services", "instances", "processes", "task", "topology", "edges", "mesh", "token",
+        "services", "instances", "processes", "task", "topology", "edges", "connections", "mesh", "token",
     )  # fmt: skip
 
     def list_commands(self, context: click.Context) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from hopscope.client.answers import (
 )
 from hopscope.client.asking import Server
 from hopscope.client.comparison import Comparison
+from hopscope.client.connections import LookedAt
 from hopscope.client.failure import HopscopeError
 from hopscope.client.frames import Rows
 from hopscope.client.mesh import Mesh
@@ -32,6 +34,8 @@ Step = Literal["1s", "1m", "1h"]
 Span = float | tuple[datetime, datetime]
 """A window: so many seconds up to now, or from one moment to another; without a zone they are local time."""
 _MESH_SERVICES = "query($window: WindowInput!) { mesh(window: $window) { services { id name } } }"
+_LOOK_AGAIN = 0.25
+"""Seconds."""
 _STEPS = {"1s": "SECOND", "1m": "MINUTE", "1h": "HOUR"}
 
 
@@ -127,6 +131,25 @@ class Client:
         """Edges with all metrics of both sides, in the shape of a profile's; of an instance, or all."""
         given = {"instance": instance, "window": _window(window), "own": own, "limit": limit}
         return Seen.of(self._server.ask(EDGES, given)["edges"])
+
+    def connections(
+        self, edge: str | None = None, process: str | None = None, limit: int = 100, wait: float = 5
+    ) -> LookedAt:
+        """The connections behind an edge, or of a process, by its id, as they are now.
+
+        Their agents are asked when somebody looks, and answer a second or two later: for that it waits up to `wait`
+        seconds. Who asks again within 15 s gets what they saw last, at once.
+        """
+        end = time.monotonic() + wait
+        while True:
+            found: LookedAt | None = self._ask(
+                "connections", LookedAt, edge=("ID", edge), process=("ID", process), limit=("Int!", limit)
+            )
+            if found is None:
+                raise HopscopeError(f"there is no {'edge' if process is None else 'process'} {edge or process}")
+            if found.complete or time.monotonic() > end:
+                return found
+            time.sleep(_LOOK_AGAIN)
 
     def series(
         self, edge: str, window: Span = 300, step: Step = "1s", metrics: Sequence[str] | None = None

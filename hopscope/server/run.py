@@ -23,6 +23,7 @@ from hopscope.server.access.tls import Certificates
 from hopscope.server.disk_limit import DiskLimit
 from hopscope.server.folder import owned
 from hopscope.server.ingest import Ingest
+from hopscope.server.inspections import Inspections
 from hopscope.server.keeping import Keeping
 from hopscope.server.ledger import Ledger
 from hopscope.server.query.app import Web
@@ -105,7 +106,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             store = opened(settings)
             stack.callback(store.close)
             store_id = prepare(store, retention)
-            tasks = Tasks(store, store_id)
+            tasks, inspections = Tasks(store, store_id), Inspections(store)
             spool = Spool(settings.data_dir / "spool")
             ledger = Ledger(settings.data_dir / "stored")
             stack.callback(ledger.close)
@@ -118,7 +119,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             raise ServerError(
                 f"cannot write to {settings.data_dir}: {error.strerror}; make room there, or another --data-dir"
             ) from error
-        collector = Collector(ingest, tasks, store_id, settings.grpc, settings.socket, doors)
+        collector = Collector(ingest, tasks, inspections, store_id, settings.grpc, settings.socket, doors)
         stack.callback(collector.stop, _GRACE_SECONDS)
         stack.enter_context(_now_and_then("retry", _RETRY_SECONDS, ingest.replay, "the spool waits"))
         limit = DiskLimit(store, settings.disk_limit_bytes)
@@ -132,7 +133,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
         )
         parts = Own(spool, ingest, doors), Stored(reader, tasks, settings.metrics_edges)
         web = Web(
-            concerns(reader, spool, ingest, tasks, limit),
+            concerns(reader, spool, ingest, tasks, inspections, limit),
             Exposition(parts, ingest),
             lambda: _ready(reader, ingest),
             doors,

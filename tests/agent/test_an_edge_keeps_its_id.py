@@ -191,3 +191,15 @@ def test_one_port_of_an_application_and_of_its_sidecar() -> None:
         settle(book, *here)
         pairs = {line.dialed: (line.client, line.server) for one in here if (line := book.line_of(one))}
         assert pairs == {"10.96.0.1:80": (GROUPS[1], GROUPS[2]), "10.0.0.2:80": (GROUPS[2], GROUPS[3])}
+
+
+def test_a_connection_keeps_its_slot_when_the_one_before_is_told_of_late() -> None:
+    known = Connections()
+    now = known.learn(replace(CLIENT_END, index=7, generation=2))
+    before = known.learn(replace(CLIENT_END, index=7, generation=1, local_port=4999), ended=True)
+    known.leave(before)
+    listening = known.learn(replace(SERVER_END, index=8, generation=2, role=LISTENER))
+    known.leave(known.learn(replace(SERVER_END, index=8, generation=1, role=LISTENER), ended=True))
+    assert known.live == {7: now, 8: listening}
+    assert known.listeners == {8: listening}
+    assert list(known.listeners_at(SERVER_END)) == [listening]

@@ -1,4 +1,4 @@
-"""Which tasks run: asked of the server once a second. Without its answer those that run go on until their end."""
+"""What the server wants: asked once a second. Without its answer what runs goes on until its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Callable
 import grpc
 
 from hopscope.agent import AgentError
+from hopscope.agent.inspecting import Inspected, Subject
+from hopscope.agent.reporters.inspected import message
 from hopscope.agent.tasks import Progress, Task
 from hopscope.agent.watch import Watch
 from hopscope.edges.identity import host_id
@@ -23,7 +25,7 @@ EVERY, DEADLINE, OLDER_SERVER = 1.0, 2.0, 30.0
 
 
 class Asker:
-    """Has `watch` trace what the server says, from its creation until it is closed. `boot`: the reporter's."""
+    """Has `watch` trace and inspect what the server says, until it is closed. `boot`: the reporter's."""
 
     def __init__(self, channel: grpc.Channel, watch: Watch, boot: int) -> None:
         self._call: Callable[..., bytes] = channel.unary_unary(METHOD)
@@ -31,6 +33,8 @@ class Asker:
         self._host, self._boot = int(host_id(watch.host), 16), boot
         self._skew = 0.0
         self._tasks: dict[int, Task] = {}
+        self._inspections: dict[Subject, float] = {}
+        self._inspecting = False
         self._refused: str | None = None
         self._answered = True
         self._due = 0.0
@@ -57,7 +61,10 @@ class Asker:
 
     def _ask(self) -> None:
         reports = [self._report(it) for it in self._watch.progress()]
-        request = wire.TasksRequest(host=self._host, boot=self._boot, mode=self._watch.mode, reports=reports)
+        inspected = [message(it, self._skew) for it in self._inspected()]
+        request = wire.TasksRequest(
+            host=self._host, boot=self._boot, mode=self._watch.mode, reports=reports, inspects=True, inspected=inspected
+        )
         sent = time.time()
         # A server that hangs holds up no task's end.
         patience = min([DEADLINE, *(max(0.1, task.ends - sent) for task in self._tasks.values())])
@@ -77,6 +84,24 @@ class Asker:
             said.id: Task(said.id, said.service, said.instance, said.ends_ms / 1000 - self._skew)
             for said in reply.tasks
         }
+        before = self._inspections.keys()
+        self._inspections = {
+            Subject(f"{said.id:016x}", said.process): said.ends_ms / 1000 - self._skew for said in reply.inspections
+        }
+        if self._inspections.keys() - before:
+            # Somebody waits before a screen.
+            self._due = 0.0
+
+    def _inspected(self) -> list[Inspected]:
+        now = time.time()
+        subjects = [subject for subject, ends in self._inspections.items() if ends > now]
+        if not subjects and not self._inspecting:
+            return []
+        self._inspecting = bool(subjects)
+        try:
+            return self._watch.inspect(subjects)
+        except AgentError as error:
+            return [Inspected(subject, None, now, why_not=str(error)) for subject in subjects]
 
     def _unanswered(self, error: grpc.RpcError) -> None:
         code = error.code()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hopscope.server.disk_limit import DiskLimit
 from hopscope.server.ingest import Ingest
+from hopscope.server.inspections import Inspections
 from hopscope.server.query.agents import Agents
 from hopscope.server.query.compare import Compare
 from hopscope.server.query.concern import Concern
+from hopscope.server.query.connections import Connections
 from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.edges import Edges
 from hopscope.server.query.entities import Entities
@@ -26,7 +28,9 @@ from hopscope.server.spool import Spool
 from hopscope.server.tasks import Tasks
 
 
-def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, limit: DiskLimit) -> list[Concern]:
+def concerns(
+    reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, inspections: Inspections, limit: DiskLimit
+) -> list[Concern]:
     """What answers each field of the schema."""
     lines, kept_longer = Lines(reader), KeptLonger(reader, tasks)
     agents, listeners, tasked = Agents(reader, spool, ingest), Listeners(reader), TaskQueries(reader, tasks)
@@ -34,6 +38,7 @@ def concerns(reader: Reader, spool: Spool, ingest: Ingest, tasks: Tasks, limit: 
     return [
         Edges(reader),
         EdgeSeries(reader, kept_longer),
+        Connections(reader, inspections),
         listeners,
         agents,
         entities,

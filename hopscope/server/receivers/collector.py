@@ -20,6 +20,7 @@ from hopscope.server import ServerError
 from hopscope.server.access.calls import Admission
 from hopscope.server.access.doors import Doors
 from hopscope.server.ingest import Ingest, Malformed
+from hopscope.server.inspections import Inspections
 from hopscope.server.receivers import als
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
@@ -54,9 +55,13 @@ class Collector:
     which in the other kind of server takes a thread. What may wait for a disk does so in one of a few threads.
     """
 
-    def __init__(self, ingest: Ingest, tasks: Tasks, store_id: int, at: str, path: Path | None, doors: Doors) -> None:
+    def __init__(
+        self, ingest: Ingest, tasks: Tasks, inspections: Inspections, store_id: int, at: str, path: Path | None,
+        doors: Doors,
+    ) -> None:  # fmt: skip
         self._ingest = ingest
         self._tasks = tasks
+        self._inspections = inspections
         self._ack = wire.Ack(store=store_id).SerializeToString()
         self._waiting = self._unpacked = 0
         self._turn, self._room = asyncio.Lock(), asyncio.Condition()
@@ -182,11 +187,16 @@ class Collector:
 
     async def _asked(self, request: wire.TasksRequest, context: Context) -> wire.TasksReply:
         try:
-            return await self._loop.run_in_executor(self._asking, self._tasks.reply, request)
+            return await self._loop.run_in_executor(self._asking, self._reply, request)
         except StoreError as error:
             log.error("an agent asked for tasks: %s", error)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the store does not answer")
             raise  # abort has raised
+
+    def _reply(self, request: wire.TasksRequest) -> wire.TasksReply:
+        reply = self._tasks.reply(request)
+        self._inspections.reply(request, reply)
+        return reply
 
 
 def _answers(path: Path) -> bool:

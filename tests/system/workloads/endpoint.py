@@ -1,7 +1,8 @@
 """One end of a TCP conversation that does what its standard input says and answers each line with JSON.
 
-Commands: listen ADDRESS [BACKLOG] · connect ADDRESS PORT · accept · send N [SIZE] · recv BYTES · info · total · reset ·
-shut · close · exit. It counts its own calls and bytes (`total`), and reads the kernel's TCP_INFO of its sockets.
+Commands: listen ADDRESS [BACKLOG] · connect ADDRESS PORT · accept · send N [SIZE] · recv BYTES · info · reset ·
+shut · close · stop (to listen) · exit. It counts its own calls and bytes, and reads the kernel's TCP_INFO of its
+sockets.
 """
 
 import json
@@ -90,6 +91,11 @@ class Endpoint:
     def shut(self) -> object:
         assert self.connection is not None
         self.connection.shutdown(socket.SHUT_WR)
+        return True
+
+    def stop(self) -> object:
+        assert self.listener is not None
+        self.listener.close()
         return True
 
     def close(self) -> object:

@@ -11,6 +11,7 @@ import { useOffer } from "../frame/useFiles";
 import { useHealth } from "../frame/useHealth";
 import { usePoll } from "../frame/usePoll";
 import { LIVE, answered, written } from "../frame/window";
+import type { Seen } from "../line/Behind";
 import { LinePanel } from "../line/LinePanel";
 import { PeerPanel } from "../process/PeerPanel";
 import { ProcessPanel } from "../process/ProcessPanel";
@@ -74,16 +75,30 @@ function useKeys(tab: Tab): void {
   }, [tab]);
 }
 
+/** The single connections, of this line or process and not of the one before. */
+function single(answer: InstanceViewAnswer, id: string): Seen {
+  if (!windowOf().live) return "over";
+  return answer.connections?.id === id ? answer.connections : null;
+}
+
 function Panel({ answer }: { answer: InstanceViewAnswer }) {
   const { topology } = answer;
   const line = topology.edges.find((it) => it.id === query.value.line);
   if (line) {
     const edge = answer.edge?.id === line.id ? answer.edge : null;
-    return <LinePanel topology={topology} line={line} edge={edge} series={answer.edgeSeries ?? null} close={close} />;
+    const series = answer.edgeSeries ?? null;
+    return (
+      <LinePanel topology={topology} line={line} edge={edge} series={series} behind={single(answer, line.id)} close={close} />
+    );
   }
   const open = openProcess();
   const process = answer.processes?.processes.find((it) => it.id === open);
-  if (process) return <ProcessPanel topology={topology} process={process} listeners={answer.listeners?.listeners ?? []} close={close} />;
+  if (process) {
+    const listeners = answer.listeners?.listeners ?? [];
+    return (
+      <ProcessPanel topology={topology} process={process} listeners={listeners} held={single(answer, process.id)} close={close} />
+    );
+  }
   const node = topology.nodes.find((it) => it.id === open);
   if (node && answer.processes) return <PeerPanel topology={topology} node={node} close={close} />;
   if ((query.value.line === undefined && open === null) || (open !== null && !answer.processes)) return null;

@@ -10,6 +10,7 @@ import { around } from "../axis/ticks";
 const EVERY = 5;
 /** Seconds in which the first line of a task is waited for. */
 const STARTS = 15;
+const PROCESS = /^[0-9a-f]{16}$/;
 let since = EVERY;
 let last = "";
 export const timeline = signal<OnAxis | null>(null);
@@ -45,10 +46,18 @@ export function starting(task: TaskRow | null | undefined): boolean {
   return task !== null && task !== undefined && serverNow() - Date.parse(task.createdAt) / 1000 < STARTS;
 }
 
+/** Single connections are those of now, behind a line or of a process; a peer is none. */
+function connections(window: Window, line: string | null, process: string | null) {
+  if (!window.live) return { connections: false };
+  if (line !== null) return { connections: true, behind: line };
+  return process !== null && PROCESS.test(process) ? { connections: true, held: process } : { connections: false };
+}
+
 export function variables(instance: string, task: TaskRow | null | undefined): InstanceViewAsked {
   const window = windowOf();
   const span = at(window, serverNow(), starting(task) ? 0 : undefined);
   const line = query.value.line ?? null;
+  const process = openProcess();
   const key = `${instance} ${written(window)}`;
   return {
     instance,
@@ -56,7 +65,8 @@ export function variables(instance: string, task: TaskRow | null | undefined): I
     axis: asked(axisOf(window, span)),
     edge: line ?? "0",
     line: line !== null,
-    processes: path.value[2] === "processes" || openProcess() !== null,
+    processes: path.value[2] === "processes" || process !== null,
     timeline: axisDue(key),
+    ...connections(window, line, process),
   };
 }

@@ -2,6 +2,7 @@
 import type { LineDetail, LineSeries, TopologyLine, WholeTopology } from "../generated/questions";
 import { query, set } from "../frame/address";
 import { Icon } from "../frame/Icon";
+import { Behind, type Seen } from "./Behind";
 import { Brief } from "./Brief";
 import { Sign, WORDS } from "../words/Sign";
 import { METRICS } from "../words/words";
@@ -69,7 +70,15 @@ function Truths({ edge, bad, tone }: { edge: LineDetail; bad: Set<string>; tone:
   );
 }
 
-function Connections({ edge, line, series }: { edge: LineDetail; line: TopologyLine; series: LineSeries | null }) {
+interface Counted {
+  edge: LineDetail;
+  line: TopologyLine;
+  series: LineSeries | null;
+  /** Left out where nobody can be asked. */
+  behind: Seen | undefined;
+}
+
+function Connections({ edge, line, series, behind }: Counted) {
   const { active, opened, closed, failed } = edge.connections;
   const none = active + opened + closed + failed.length === 0;
   return (
@@ -102,6 +111,7 @@ function Connections({ edge, line, series }: { edge: LineDetail; line: TopologyL
           TLS: {[...edge.tls.sni.map((name) => `SNI ${name}`), ...edge.tls.alpn.map((name) => `ALPN ${name}`)].join(", ")}
         </p>
       ) : null}
+      {behind === undefined ? null : <Behind seen={behind} />}
     </section>
   );
 }
@@ -111,10 +121,11 @@ interface Props {
   line: TopologyLine;
   edge: LineDetail | null;
   series: LineSeries | null;
+  behind?: Seen;
   close: () => void;
 }
 
-export function LinePanel({ topology, line, edge, series, close }: Props) {
+export function LinePanel({ topology, line, edge, series, behind, close }: Props) {
   const bad = blamed(line.reasons);
   const tone = TONES[line.state] ?? "";
   const asked = query.value.metric;
@@ -139,7 +150,7 @@ export function LinePanel({ topology, line, edge, series, close }: Props) {
             />
           ))}
           <Truths edge={edge} bad={bad} tone={tone} />
-          <Connections edge={edge} line={line} series={series} />
+          <Connections edge={edge} line={line} series={series} behind={behind} />
         </div>
       )}
     </aside>

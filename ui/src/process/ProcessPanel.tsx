@@ -2,6 +2,7 @@
 import type { Listening, ProcessDetail, TopologyLine, WholeTopology } from "../generated/questions";
 import { href, path, query } from "../frame/address";
 import { Icon } from "../frame/Icon";
+import { Behind, type Seen } from "../line/Behind";
 import { nodeName } from "../line/LinePanel";
 import { Sign } from "../words/Sign";
 import { problem } from "../words/state";
@@ -133,10 +134,11 @@ interface Props {
   topology: WholeTopology;
   process: ProcessDetail;
   listeners: Listening[];
+  held: Seen;
   close: () => void;
 }
 
-export function ProcessPanel({ topology, process, listeners, close }: Props) {
+export function ProcessPanel({ topology, process, listeners, held, close }: Props) {
   const nodes = topology.nodes.filter((node) => node.process?.id === process.id).map((node) => node.id);
   const lines = topology.edges.filter((line) => nodes.includes(line.client) || nodes.includes(line.server));
   const own = listeners.filter((it) => it.process.id === process.id);
@@ -164,8 +166,11 @@ export function ProcessPanel({ topology, process, listeners, close }: Props) {
       )}
       <h3>Listeners</h3>
       <Listeners listeners={own} />
-      <h3>Connections</h3>
-      <Connections lines={lines} />
+      <section class="held" aria-label="Connections by state">
+        <h3>Connections by state</h3>
+        <Connections lines={lines} />
+        <Behind seen={held} />
+      </section>
     </aside>
   );
 }

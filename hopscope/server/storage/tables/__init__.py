@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from hopscope.server.storage.tables import gaps, kept_seconds, lines, mesh, metrics, places, tasks, things, witnesses
+from hopscope.server.storage.tables import (
+    gaps,
+    inspections,
+    kept_seconds,
+    lines,
+    mesh,
+    metrics,
+    places,
+    tasks,
+    things,
+    witnesses,
+)
 from hopscope.server.storage.tables.kinds import Rolled, Table
 
 ALL: tuple[Table | Rolled, ...] = (
@@ -15,5 +26,6 @@ ALL: tuple[Table | Rolled, ...] = (
     *witnesses.TABLES,
     *tasks.TABLES,
     *kept_seconds.TABLES,
+    *inspections.TABLES,
     *mesh.TABLES,
 )
