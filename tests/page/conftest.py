@@ -114,7 +114,8 @@ def _agent(folder: Path, server: Server, made: Cgroups) -> Iterator[subprocess.P
 LINES = "query($id: ID!) { topology(instance: $id, window: {last: 30}) { edges { rate } } }"
 
 
-@pytest.fixture(scope="session")
+# They end with these tests: no agent watches the ones after, and no event loop of Playwright's is in their way.
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     need_root()
     folder = tmp_path_factory.mktemp("site")
@@ -130,7 +131,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
