@@ -193,8 +193,8 @@ def test_large_batches_that_come_at_once_are_unpacked_in_turns(make_server: Call
         list(pool.map(lambda data: server.send(data, timeout=100), given))
     known = server.ask(EDGES, window=window(second, 1), limit=1)["edges"]["completeness"]
     assert sum(host["secondsRecorded"] for host in known) == agents
-    # Measured: 335, and 500 with all of them unpacked at once.
-    assert server.peak_mb() - before < 420
+    # Measured: 404 to 445, and 529 to 590 with all of them unpacked at once.
+    assert server.peak_mb() - before < 490
 
 
 def test_a_message_of_100_mb_is_refused(server: Server) -> None:
