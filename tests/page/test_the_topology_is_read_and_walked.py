@@ -97,7 +97,7 @@ def test_keys_alone_walk_it(page: Page, origin: str) -> None:
     assert " to " in line
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name=line, exact=True)).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate("window.chosen.kind") == "line"
+    page.wait_for_function("window.chosen?.kind === 'line'")
     page.keyboard.press("Tab")
     assert page.evaluate(focused) != line and not (page.evaluate(focused) or "").endswith("inside")
 
