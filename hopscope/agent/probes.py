@@ -62,7 +62,7 @@ class Rung:
     """One way of seeing reads and writes. `timers` are attached only while times are taken.
 
     `scout`: a small program of its kind. Where that is refused the others are not tried: the verifier takes a second
-    for those that look at payload.
+    for those that look at payload. `fentry`: the scout is of that kind, which not every kernel puts on a hook twice.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Rung:
     hook: str
     time: str  # "time_ns" or "call_ns": what its durations mean
     scout: str | None = None
+    fentry: bool = False
 
 
 _FUNCTIONS = ("inet_sendmsg", "inet6_sendmsg", "inet_recvmsg", "inet6_recvmsg", "tcp_splice_read")
@@ -98,6 +99,7 @@ def rungs() -> tuple[Rung, ...]:
             hook,
             "call_ns",
             "enter_inet_release",
+            fentry=True,
         ),
         Rung(
             "L2",
@@ -194,12 +196,10 @@ def choose(path: Path = OBJECT, only: str | None = None) -> Choice:
         raise LibbpfError(f"this kernel refuses {program}, which everything needs: {why}")
     optional = tuple(OPTIONAL) if works(*OPTIONAL) else tuple(name for name in OPTIONAL if works(name))
     for rung in rungs():
-        if only not in (None, rung.name):
-            continue
-        again = rung.scout is None or _attaches_twice(path, rung.scout, constants)
-        if not again and rung.scout is not None and not works(rung.scout):
+        if only not in (None, rung.name) or (rung.scout is not None and not works(rung.scout)):
             continue
         if works(*rung.counters, *rung.timers):
+            again = not rung.fentry or rung.scout is None or _attaches_twice(path, rung.scout, constants)
             return Choice(rung, optional, refused, constants, again)
     reasons = "; ".join(f"{program}: {why}" for program, why in refused.items())
     raise LibbpfError(f"no way of counting reads and writes works on this kernel ({reasons})")
