@@ -9,6 +9,8 @@ Part = Literal["count", "bytes", "time_ns", "call_ns", "queue_ns", "timed", "his
 Merge = Literal["sum", "mean", "min", "max", "last"]
 Where = Literal["side", "tcp", "connections", "listener"]
 At = Literal["client", "server", "both"]
+ABSENT = "absent"
+"""The label of a row, on the wire and on disk, that counts the seconds in which a metric had no value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from hopscope.agent.witnesses import Witness
 from hopscope.edges.histogram import index_of
 from hopscope.edges.identity import host_id, listener_id
 from hopscope.edges.model import Edge, End, Group, Listener, Profile, Side, Value
-from hopscope.metrics import BY_NAME, SIDE, TCP, Metric
+from hopscope.metrics import ABSENT, BY_NAME, SIDE, TCP, Metric
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 BATCH_COST = 4_000_000
@@ -295,7 +295,7 @@ class _Second:
         for metric in (*SIDE, *TCP):
             present = metric.name in measured.metrics or metric.name in measured.tcp
             if metric.at in ("both", at) and metric.merge == "sum" and not present and not self._refused(metric):
-                self._row(line, side, metric, "absent")
+                self._row(line, side, metric, ABSENT)
         for name, value in measured.metrics.items():
             known = BY_NAME.get(name)
             if known is None:

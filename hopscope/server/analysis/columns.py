@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hopscope.edges.histogram import BUCKETS, FOREVER, bounds
-from hopscope.metrics import Metric
+from hopscope.metrics import ABSENT, Metric
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
-ABSENT, TIMES = "absent", ("time_ns", "call_ns", "queue_ns")
+TIMES = ("time_ns", "call_ns", "queue_ns")
 _LOW = np.array([bounds(index)[0] for index in range(BUCKETS)], "f8")
 # Of the last bucket only the lower bound is known: it is taken as an octave.
 _HIGH = np.array([bounds(i)[1] if bounds(i)[1] != FOREVER else 2 * bounds(i)[0] for i in range(BUCKETS)], "f8")

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from hopscope.edges.state import SYN_RETRY_BUCKET
+from hopscope.metrics import ABSENT
 from hopscope.server.storage.native import Column, Lists
 from hopscope.server.storage.store import Insert
-from hopscope.server.storage.tables.lines import ABSENT, COLUMNS, METRICS, Summed
+from hopscope.server.storage.tables.lines import COLUMNS, METRICS, Summed
 
 _SIDES = np.uint64(4)
 

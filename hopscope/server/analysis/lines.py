@@ -112,7 +112,7 @@ class Line:
     @property
     def rtt_p99(self) -> float | None:
         """Of 100 round trips 99 are shorter, in ns."""
-        return percentile_by_index({int(index): count for index, count in self.rtt.items()}, 0.99)
+        return _p99(self.rtt)
 
     @property
     def resent(self) -> float | None:
@@ -171,6 +171,10 @@ def _side(row: Row) -> Side:
     return Side(metrics, tcp)
 
 
+def _p99(held: Mapping[Any, int]) -> float | None:
+    return percentile_by_index({int(index): count for index, count in held.items()}, 0.99)
+
+
 def histogram(held: Mapping[Any, int]) -> tuple[tuple[int, int, int], ...]:
     """Buckets by their index as (low_ns, high_ns, count)."""
     return tuple((*bounds(index), count) for index, count in sorted((int(key), n) for key, n in held.items()))
@@ -222,7 +226,7 @@ class Health:
             "reasons": list(self.reasons),
             "rate": self.writes / self.seconds if seen else None,
             "bytes_rate": self.bytes / self.seconds if seen else None,
-            "p99_ns": percentile_by_index({int(index): count for index, count in self.rtt.items()}, 0.99),
+            "p99_ns": _p99(self.rtt),
             "since": since,
             "lines": self.lines,
         }

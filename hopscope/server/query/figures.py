@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hopscope.edges.histogram import Triple, bounds
-from hopscope.metrics import BY_NUMBER, SIDE, TCP, Metric
-from hopscope.server.analysis.columns import ABSENT, TIMES, reasons
+from hopscope.metrics import ABSENT, BY_NUMBER, SIDE, TCP, Metric
+from hopscope.server.analysis.columns import TIMES, reasons
 
 Row = Mapping[str, Any]
 Labels = Mapping[str, Row]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hopscope.metrics import BY_NAME
+from hopscope.metrics import ABSENT, BY_NAME
 from hopscope.server.access.identity import Caller
 from hopscope.server.query.alive import Alive
 from hopscope.server.query.projection import Fields
@@ -25,7 +25,7 @@ _CALLS = (
 )
 # Both ends see the same reset.
 _FAILURES = (
-    f"sumIf(count, metric = {_FAILED} AND label != 'absent') AS refused,"
+    f"sumIf(count, metric = {_FAILED} AND label != '{ABSENT}') AS refused,"
     f" greatest(sumIf(count, metric = {_RESET} AND side = {_CLIENT} AND label = ''),"
     f" sumIf(count, metric = {_RESET} AND side = {_SERVER} AND label = '')) AS resets"
 )

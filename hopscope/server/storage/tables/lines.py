@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hopscope.metrics import BY_NAME
+from hopscope.metrics import ABSENT, BY_NAME
 from hopscope.server.storage.tables.kinds import Rolled, fields, merged
 
 Part = Literal["count", "bytes", "total", "least", "last", "histogram", "counts", "second"]
 """What is taken of the rows; `counts`: their count by label; `second`: when the latest was that counts anything."""
-ABSENT, TIMES = "absent", "time_ns"
 _KINDS: dict[Part, tuple[str, str]] = {
     "count": ("sum", "UInt64"),
     "bytes": ("sum", "UInt64"),
@@ -91,7 +90,7 @@ COLUMNS: tuple[Summed, ...] = (
     *_of("count", srtt_count="srtt"),
     *_of("last", active="active"),
     *_of("least", min_rtt="min_rtt"),
-    *_of("histogram", TIMES, rtt="write_rtt", handshake="connect"),
+    *_of("histogram", "time_ns", rtt="write_rtt", handshake="connect"),
     Summed("moved", (BY_NAME["write"].number, BY_NAME["read"].number), "second"),
 )
 METRICS = tuple(sorted({number for column in COLUMNS for number in column.metrics}))
