@@ -19,8 +19,10 @@ from typing import Any
 import grpc
 import pytest
 
+from hopscope.agent.reporters.asking import METHOD as ASK
 from hopscope.agent.reporters.hopscope import METHOD, Reporter
 from hopscope.edges.model import Profile
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .profiles import profile
 
@@ -91,6 +93,11 @@ class Server:
         local = ("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)
         with grpc.insecure_channel(f"unix:{self.socket}", local) as channel:
             return channel.unary_unary(METHOD)(data, timeout=timeout, **options)
+
+    def tasks(self, request: wire.TasksRequest) -> wire.TasksReply:
+        """What an agent is told when it asks for tasks. Raises grpc.RpcError."""
+        with grpc.insecure_channel(f"unix:{self.socket}") as channel:
+            return wire.TasksReply.FromString(channel.unary_unary(ASK)(request.SerializeToString(), timeout=10))
 
     def peak_mb(self) -> int:
         """The most memory that it has had."""

@@ -21,9 +21,12 @@ from pathlib import Path
 from hopscope.server.storage.address import parse
 from hopscope.server.storage.clickhouse import ClickHouse
 from hopscope.server.storage.embedded import Embedded
+from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
+from hopscope.server.storage.tables.kept import Retention
 
 ENGINES = ("embedded", "cluster")
+_A_DAY = Retention(24, 24, 24)
 
 _LISTEN = """
 import sys
@@ -137,3 +140,11 @@ def engine(kind: str) -> Iterator[Store]:
             opened = ClickHouse(parse(url(stack.enter_context(cluster(Path(folder))))))
         yield opened
         opened.close()
+
+
+@contextmanager
+def prepared(kind: str, retention: Retention = _A_DAY) -> Iterator[Store]:
+    """The same with its tables."""
+    with engine(kind) as opened:
+        prepare(opened, retention)
+        yield opened

@@ -23,7 +23,7 @@ from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Insert, Store
 from hopscope.server.storage.tables.kept import BY_STEP, Retention
 
-from .nodes import ENGINES, engine
+from .nodes import ENGINES, prepared
 from .profiles import profile
 
 RETENTION = Retention(24, 168, 4320)
@@ -32,8 +32,7 @@ SECOND = int(time.time()) // 3600 * 3600 - 3600
 
 @pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with engine(request.param) as opened:
-        prepare(opened, RETENTION)
+    with prepared(request.param, RETENTION) as opened:
         yield opened
 
 

@@ -17,12 +17,11 @@ from hopscope.server.query.edge_series import EdgeSeries
 from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.reader import Reader
 from hopscope.server.query.windows import Span
-from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
 from hopscope.server.tasks import Tasks
 
-from .nodes import ENGINES, engine
+from .nodes import ENGINES, prepared
 from .world import CLIENT, SERVER, Host, edge, line, now, traffic
 
 POD = Name("shop", "cart-0")
@@ -33,8 +32,7 @@ RETENTION = Retention(1, 24, 24)
 
 @pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with engine(request.param) as opened:
-        prepare(opened, Retention(24, 24, 24))
+    with prepared(request.param) as opened:
         yield opened
 
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from hopscope.client.reading import field_name
@@ -22,13 +21,11 @@ from hopscope.client.remote import Client
 from hopscope.edges.connection import Connection
 from hopscope.server.inspections import LASTS_MS, MOST, VALID_MS, Crowded, Inspections, Subject
 from hopscope.server.query.execution import Execution
-from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
-from hopscope.server.storage.tables.kept import Retention
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .conftest import Server
-from .nodes import ENGINES, engine
+from .nodes import ENGINES, prepared
 from .test_a_task_traces_its_instance import World, send, wait
 from .test_tasks_reach_the_agents import create
 from .world import Host, edge, now, row
@@ -160,21 +157,12 @@ def told(server: Server, **more: Any) -> tuple[Host, str, str]:
     return host, f"{line:016x}", f"{envoy:016x}"
 
 
-def ask_agent(server: Server, request: wire.TasksRequest) -> wire.TasksReply:
-    with grpc.insecure_channel(f"unix:{server.socket}") as channel:
-        call = channel.unary_unary(
-            "/hopscope.v1.Collector/Tasks", wire.TasksRequest.SerializeToString, wire.TasksReply.FromString
-        )
-        reply: wire.TasksReply = call(request, timeout=10)
-    return reply
-
-
 def test_an_older_agent_is_named(server: Server) -> None:
     host, line, process = told(server)
     for of in ({"edge": line}, {"process": process}):
         (side,) = look(server, **of)["sides"]
         assert (side["at"], side["whyNot"], side["host"]) == (None, None, "node-1")
-        reply = ask_agent(server, wire.TasksRequest(host=host.id, boot=1, mode="always"))
+        reply = server.tasks(wire.TasksRequest(host=host.id, boot=1, mode="always"))
         assert len(reply.inspections) > 0
         (side,) = look(server, **of)["sides"]
         assert side["whyNot"] == "its agent is older than this server and lists no connections"
@@ -189,11 +177,11 @@ def test_only_what_is_looked_at_is_kept(server: Server) -> None:
         for number in (int(line, 16), 77)
     ]
     request = wire.TasksRequest(host=host.id, boot=1, inspects=True, inspected=said)
-    reply = ask_agent(server, request)
+    reply = server.tasks(request)
     assert [(it.id, it.process) for it in reply.inspections] == [(int(line, 16), False)]
     assert 10_000 < reply.inspections[0].ends_ms - reply.now_ms <= LASTS_MS
     other = wire.TasksRequest(host=host.id + 1, boot=1, inspects=True, inspected=said)
-    assert not ask_agent(server, other).inspections
+    assert not server.tasks(other).inspections
     (side,) = look(server, edge=line)["sides"]
     assert (side["open"], side["states"]) == (3, [{"state": "ESTABLISHED", "count": 3}])
 
@@ -219,8 +207,7 @@ def test_what_cannot_be_asked(server: Server) -> None:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with engine(request.param) as opened:
-        prepare(opened, Retention(24, 24, 24))
+    with prepared(request.param) as opened:
         yield opened
 
 

@@ -7,18 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import grpc
 import pytest
 
 from hopscope.server.analysis.entities import Name
-from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.store import Store
-from hopscope.server.storage.tables.kept import Retention
 from hopscope.server.tasks import Tasks
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 from .conftest import Server
-from .nodes import ENGINES, engine
+from .nodes import ENGINES, prepared
 from .world import Host, now
 
 CREATE = """
@@ -35,13 +32,7 @@ ALL = "fragment all" + CREATE.partition("fragment all")[2]
 
 
 def ask_tasks(server: Server, host: Host, *reports: wire.TaskReport) -> wire.TasksReply:
-    request = wire.TasksRequest(host=host.id, boot=1, mode="on-demand", reports=reports)
-    with grpc.insecure_channel(f"unix:{server.socket}") as channel:
-        call = channel.unary_unary(
-            "/hopscope.v1.Collector/Tasks", wire.TasksRequest.SerializeToString, wire.TasksReply.FromString
-        )
-        reply: wire.TasksReply = call(request, timeout=10)
-    return reply
+    return server.tasks(wire.TasksRequest(host=host.id, boot=1, mode="on-demand", reports=reports))
 
 
 def pod(server: Server, second: int | None = None) -> Host:
@@ -153,8 +144,7 @@ def test_a_task_survives_a_killed_server(server: Server) -> None:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    with engine(request.param) as opened:
-        prepare(opened, Retention(24, 24, 24))
+    with prepared(request.param) as opened:
         yield opened
 
 

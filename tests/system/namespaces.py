@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -104,6 +105,16 @@ class Endpoint:
     def end(self) -> None:
         """Lets it exit."""
         self._workload.finish()
+
+
+def talk(client: Endpoint, server: Endpoint, turns: int = 23) -> None:
+    """So many times 101 bytes to the server and 57 back, then a moment in which all is acknowledged."""
+    for _ in range(turns):
+        client.do("send", 1, 101)
+        server.do("recv", 101)
+        server.do("send", 1, 57)
+        client.do("recv", 57)
+    time.sleep(0.3)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from hopscope.agent.telling import MOST
 from hopscope.agent.watch import Watch
 from hopscope.edges.connection import Connection
 from hopscope.settings import AgentSettings
-from tests.system.namespaces import Endpoint, conversation, namespaces
+from tests.system.namespaces import Endpoint, conversation, namespaces, talk
 from tests.system.observing import edge_to
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -71,12 +71,7 @@ def test_an_open_one(older: bool) -> None:
             client.do("send", 1, 1000)
             server.do("recv", 1000)
             watch = stack.enter_context(watching())
-        for _ in range(23):
-            client.do("send", 1, 101)
-            server.do("recv", 101)
-            server.do("send", 1, 57)
-            client.do("recv", 57)
-        time.sleep(0.3)
+        talk(client, server)
         seen = both(watch, subject(watch, port))
         for end, side, name in ((client, seen[0], "client"), (server, seen[1], "server")):
             row = only(side)

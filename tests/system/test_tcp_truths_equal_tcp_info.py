@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.system.namespaces import conversation, namespaces
+from tests.system.namespaces import conversation, namespaces, talk
 from tests.system.observing import edge_to, observing, value
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -12,12 +12,7 @@ pytestmark = pytest.mark.usefixtures("root")
 
 def test_rtt_and_segments_at_rest() -> None:
     with conversation() as (client, server, port), observing() as seen:
-        for _ in range(23):
-            client.do("send", 1, 101)
-            server.do("recv", 101)
-            server.do("send", 1, 57)
-            client.do("recv", 57)
-        time.sleep(0.3)
+        talk(client, server)
         seen.take()
         infos = client.do("info"), server.do("info")
         time.sleep(0.3)
