@@ -130,14 +130,16 @@ class TcpTruths:
 
     def gauges(self, sides: Array) -> dict[str, Array]:
         """Sums of the gauges of the connections that are open, by side; `sides`: of every slot, -1: none."""
-        held = np.flatnonzero((sides >= 0) & (self.seen["at"] != 0) & (self.seen["srtt_us"] != 0))
-        owners, seen, length = sides[held], self.seen[held], int(sides.max(initial=-1)) + 1
+        # A reading is two cache lines: three words of those that somebody has, and no copy of the rest.
+        held, length = np.flatnonzero(sides >= 0), int(sides.max(initial=-1)) + 1
+        held = held[self.seen["at"][held] != 0]
+        srtt, rttvar, least_us = (self.seen[name][held] for name in ("srtt_us", "rttvar_us", "min_rtt_us"))
+        owners, read, known = sides[held], srtt != 0, (srtt != 0) & (least_us != 0)
         least = np.full(length, UNKNOWN_RTT, np.int64)
-        known = seen["min_rtt_us"] != 0
-        np.minimum.at(least, owners[known], seen["min_rtt_us"][known].astype(np.int64))
+        np.minimum.at(least, owners[known], least_us[known].astype(np.int64))
         return {
-            "srtt": np.bincount(owners, seen["srtt_us"], length),
-            "rttvar": np.bincount(owners, seen["rttvar_us"], length),
-            "readings": np.bincount(owners, minlength=length),
+            "srtt": np.bincount(owners[read], srtt[read], length),
+            "rttvar": np.bincount(owners[read], rttvar[read], length),
+            "readings": np.bincount(owners[read], minlength=length),
             "min_rtt": least,
         }
