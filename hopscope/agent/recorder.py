@@ -92,8 +92,9 @@ class Recorder:
         ended = self._ended(closed)
         slots = self.kernel.slots.seen[learned]
         met = connections_of(learned.tolist(), slots, cold)
-        partners = [self._learn(made, True) for made in self._closed_meanwhile([*met, *ended])]
+        # These first: of one that closes right after the scan, too, the calls that the scan saw are still to be booked.
         new = [self._learn(made) for made in met]
+        partners = [self._learn(made, True) for made in self._closed_meanwhile([*met, *ended])]
         self._settle([*partners, *new, *self._moved_by_exec(), *ended])
         self._close(ended, closed)
         for shared in self._shared.closed():

@@ -36,6 +36,8 @@ done = function(s, latency, requests)
 end
 """
 
+_ACCEPTS = 0x10000  # __SO_ACCEPTCON of linux/net.h
+
 
 def free_port() -> int:
     """A port nobody listens on."""
@@ -56,6 +58,12 @@ def listens(port: int) -> bool:
     wanted = f":{port:04X}"
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
+
+
+def listens_at(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket: its file is there a moment before that."""
+    rows = (line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return any(row[-1] == str(path) and int(row[3], 16) & _ACCEPTS for row in rows)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -169,7 +177,7 @@ def redis(folder: Path) -> Iterator[Redis]:
     command = f"redis-server --port {port} --bind 127.0.0.1 --unixsocket {unix} --dir {folder} --appendonly no --save"
     process = subprocess.Popen([*command.split(), ""], stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: listens(port) and unix.exists())
+        wait_for(lambda: listens(port) and listens_at(unix))
         running = Redis(port, unix, process.pid)
         yield running
         running.close()

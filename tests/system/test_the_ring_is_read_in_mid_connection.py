@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,20 @@ class Trickling(Kernel):
 
     def _tgid(self, record: bytes) -> int:
         return int(np.frombuffer(record, self.layouts["closed_record"], 1)["slot"]["tgid"][0])
+
+
+class Interrupted(Kernel):
+    """Something happens once, after the next scan of the slots and before the ring is read again."""
+
+    readings = 0
+    happens: Callable[[], None] | None = None
+
+    def drain(self) -> Iterator[tuple[str, bytes]]:
+        self.readings += 1
+        if self.happens is not None and self.readings % 2 == 0:
+            self.happens()
+            self.happens = None
+        yield from super().drain()
 
 
 @pytest.fixture(params=["before the scan", "after the scan"])
@@ -154,3 +168,33 @@ def test_the_initiator_is_forgotten_when_the_other_end_is_accepted(recording: tu
     assert edge.client.process is not None
     assert (edge.connections.opened, edge.connections.closed) == (1, 1)
     assert value(edge.server_side, "read").bytes == value(edge.client_side, "write").bytes == 23
+
+
+def test_both_ends_close_after_the_scan_that_met_them() -> None:
+    """Each is met with its calls while the records of their ends wait: neither is taken for ended already."""
+    kernel = Interrupted(choose(), Limits())
+    try:
+        recorder = Recorder(kernel, Processes())
+        recorder.tick()
+        start = mark(recorder, 0.0, 0.0)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            recorder.tick()
+            client = socket.create_connection(("127.0.0.1", port))
+            server, _ = listener.accept()
+            for _ in range(19):
+                server.sendall(b"x" * 103)
+                assert len(client.recv(103)) == 103
+
+            def close() -> None:
+                server.close()
+                client.close()
+                time.sleep(0.3)
+
+            kernel.happens = close
+            found = picture(recorder, start, 4)
+        side = edge_to(found, port).server_side
+        assert (value(side, "write").count, value(side, "write").bytes) == (19, 1957)
+        assert recorder.without_owner == 0
+    finally:
+        kernel.close()
