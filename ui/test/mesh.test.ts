@@ -1,6 +1,9 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { MeshLineRow } from "../src/generated/questions";
-import { CARD, layout, type MeshService } from "../src/mesh/layout";
+import { CARD } from "../src/mesh/lanes";
+import { layout, type MeshPicture, type MeshService } from "../src/mesh/layout";
+import { figure } from "../src/mesh/words";
 
 const service = (id: string, layer: number, ordinal: number, namespace = "default"): MeshService => ({
   id, name: id, namespace, layer, ordinal, instances: [id], requests: 1, errors: 0, rate: 1, p99Ns: 1, state: "HEALTHY", reasons: [],
@@ -35,4 +38,57 @@ test("the same mesh gives the same picture, and a new service moves no other of 
   const more = layout({ ...mesh, services: [...mesh.services, service("f", 1, 2)] }, () => 80);
   const y = (of: typeof more, id: string): number => of.services.find((it) => it.service.id === id)?.y ?? -1;
   for (const id of ["a", "b", "c", "d"]) expect(y(more, id)).toBe(y(layout(mesh, () => 80), id));
+});
+
+/** Points of a line as it is drawn: `M x y C ...`. */
+function points(path: string): [number, number][] {
+  const [x, y, ...rest] = path.split(/[MC ]/).filter(Boolean).map(Number);
+  const found: [number, number][] = [];
+  let at: [number, number] = [x ?? 0, y ?? 0];
+  for (let i = 0; i + 5 < rest.length; i += 6) {
+    const curve = [...at, ...rest.slice(i, i + 6)];
+    const of = (axis: number, t: number): number =>
+      [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3].reduce((all, part, n) => all + part * (curve[2 * n + axis] ?? 0), 0);
+    for (let t = 0; t <= 1; t += 0.05) found.push([of(0, t), of(1, t)]);
+    at = [curve[6] ?? 0, curve[7] ?? 0];
+  }
+  return found;
+}
+
+/** Lines that are hidden behind a card, or leave the picture, somewhere on their way. */
+function hidden(picture: MeshPicture): string[] {
+  const inside = ([x, y]: [number, number]): boolean =>
+    picture.services.some((card) => x > card.x + 0.1 && x < card.x + CARD.width - 0.1 && y > card.y && y < card.y + CARD.height);
+  const outside = ([x, y]: [number, number]): boolean => x < 0 || y < 0 || x > picture.width || y > picture.height;
+  return picture.lines.filter(({ path }) => points(path).some((it) => inside(it) || outside(it))).map(({ line: it }) => it.id);
+}
+
+const anyMesh = fc
+  .array(fc.tuple(fc.nat(4), fc.constantFrom("default", "shop")), { minLength: 2, maxLength: 14 })
+  .chain((places) =>
+    fc.tuple(
+      fc.constant(places),
+      fc.array(fc.tuple(fc.nat(places.length - 1), fc.nat(places.length - 1)), { maxLength: 40 }),
+      fc.integer({ min: 0, max: 3000 }),
+    ),
+  );
+
+test("no line passes under a card or out of the picture, whichever way it goes", () => {
+  fc.assert(
+    fc.property(anyMesh, ([places, pairs, room]) => {
+      const services = places.map(([layer, namespace], index) => service(`s${index}`, layer, index, namespace));
+      const calls = [...new Set(pairs.map(([a, b]) => `s${a} s${b}`))].map((it) => it.split(" ")).map(([a, b]) => line(a ?? "", b ?? ""));
+      expect(hidden(layout({ services, lines: calls }, () => 80, room))).toEqual([]);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("what proxies pass on unread is told in connections, and never as 0/s", () => {
+  const dns = { ...line("a", "dns"), label: "TCP", requests: 0, rate: 0, connections: 30 };
+  expect(figure(dns, "rate", 60)).toBe("0.5/s connections");
+  expect(figure(dns, "errors", 60)).toBe("0.00\u2009% errors");
+  expect(figure({ ...dns, connections: 0 }, "rate", 60)).toBe("0/s");
+  expect(figure({ ...dns, connections: 0 }, "errors", 60)).toBe("–");
+  expect(figure({ ...line("a", "b"), requests: 600, rate: 10, connections: 4 }, "rate", 60)).toBe("10/s");
 });

@@ -5,8 +5,9 @@ import type { MeshLineRow, WholeMesh } from "../generated/questions";
 import { shorten, count, many, rate, share, time } from "../words/numbers";
 import { Sign, WORDS } from "../words/Sign";
 import { bad, problem } from "../words/state";
-import { CARD, type MeshPicture, type Placed, layout } from "./layout";
-import { type Figure, figure } from "./words";
+import { CARD } from "./lanes";
+import { type MeshPicture, type Placed, layout } from "./layout";
+import { type Figure, figure, perSecond, rateInWords, unread } from "./words";
 
 const CLASSES: Record<string, string> = { FAILING: "fail", SLOW: "slow", HEALTHY: "ok", NONE: "none" };
 /** Less than there is, so that no rounding brings a scroll bar, px. */
@@ -21,10 +22,13 @@ const WIDTHS: [number, number][] = [
 ];
 
 const thick = (perSecond: number): number => WIDTHS.find(([below]) => perSecond < below)?.[1] ?? 5.75;
-const words = (line: MeshLineRow, chosen: Figure): string => `${line.label} ${shorten(figure(line, chosen), 26)}`;
 
-function Card({ placed, open }: { placed: Placed; open: (id: string) => void }) {
+function Card({ placed, mesh, open }: { placed: Placed; mesh: WholeMesh; open: (id: string) => void }) {
   const { service, x, y } = placed;
+  // To a service that proxies do not read for, come connections.
+  const coming = mesh.lines.filter((line) => line.server === service.id);
+  const passed = service.requests === 0 && coming.some(unread);
+  const all = coming.reduce((sum, line) => sum + perSecond(line, mesh.window.seconds), 0);
   return (
     <button
       type="button"
@@ -37,15 +41,15 @@ function Card({ placed, open }: { placed: Placed; open: (id: string) => void }) 
       <b>
         <Sign state={service.state} quiet /> {shorten(service.name, 20)}
       </b>
-      <span>{rate(service.rate)}</span>
-      <span class="num">p99 {time(service.p99Ns)}</span>
+      <span>{passed ? `${rate(all)} connections` : rate(service.rate)}</span>
+      <span class="num">{service.p99Ns === null ? "" : `p99 ${time(service.p99Ns)}`}</span>
       <span>{many(service.instances.length, "pod")}</span>
       <span class="num">{service.requests > 0 ? `${share(service.errors / service.requests)} errors` : ""}</span>
     </button>
   );
 }
 
-function Hops({ picture, selected }: { picture: MeshPicture; selected: string | null }) {
+function Hops({ picture, selected, seconds }: { picture: MeshPicture; selected: string | null; seconds: number }) {
   return (
     <svg width={picture.width} height={picture.height} aria-hidden="true">
       <defs>
@@ -56,7 +60,7 @@ function Hops({ picture, selected }: { picture: MeshPicture; selected: string | 
       {picture.lines.map(({ line, path }) => (
         <g key={line.id} class={`hop ${CLASSES[line.state] ?? ""}${line.id === selected ? " chosen" : ""}`}>
           {line.id === selected ? <path class="halo" d={path} /> : null}
-          <path class={line.clientSeen || line.serverSeen ? "" : "dashed"} d={path} stroke-width={thick(line.rate)} marker-end="url(#mesh-arrow)" />
+          <path class={line.clientSeen || line.serverSeen ? "" : "dashed"} d={path} stroke-width={thick(perSecond(line, seconds))} marker-end="url(#mesh-arrow)" />
         </g>
       ))}
     </svg>
@@ -89,7 +93,9 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
   const shown = problems ? mesh.lines.filter((line) => bad(line.state)) : mesh.lines;
   const scroll = useRef<HTMLDivElement>(null);
   const room = useRoom(scroll);
-  const wide = (line: MeshLineRow): number => 20 + words(line, chosen).length * 6.4;
+  const { seconds } = mesh.window;
+  const words = (line: MeshLineRow): string => `${line.label} ${shorten(figure(line, chosen, seconds), 26)}`;
+  const wide = (line: MeshLineRow): number => 20 + words(line).length * 6.4;
   const least = layout({ ...mesh, lines: shown }, wide);
   const scale = Math.max(1, Math.min(LARGEST, room.width / least.width, room.height / least.height));
   const picture = layout({ ...mesh, lines: shown }, wide, room.width / scale);
@@ -114,9 +120,9 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
             {band.name}
           </span>
         ))}
-        <Hops picture={picture} selected={selected} />
+        <Hops picture={picture} selected={selected} seconds={seconds} />
         {picture.services.map((placed) => (
-          <Card key={placed.service.id} placed={placed} open={openService} />
+          <Card key={placed.service.id} placed={placed} mesh={mesh} open={openService} />
         ))}
         {picture.lines.map(({ line, middle, worded }) => {
           return (
@@ -128,12 +134,12 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
               class={`line-label ${CLASSES[line.state] ?? ""}`}
               aria-pressed={line.id === selected}
               aria-label={`${name(line.client)} to ${name(line.server)}, ${line.label}`}
-              aria-description={`${WORDS[line.state]}${line.reasons.length > 0 ? `: ${line.reasons.join("; ")}` : ""}, ${rate(line.rate)}`}
+              aria-description={`${WORDS[line.state]}${line.reasons.length > 0 ? `: ${line.reasons.join("; ")}` : ""}, ${rateInWords(line, seconds)}`}
               style={{ left: `${middle.x}px`, top: `${middle.y}px` }}
               onClick={() => openLine(line.id === selected ? null : line.id)}
             >
               {bad(line.state) ? <Sign state={line.state} quiet /> : null}
-              {worded ? words(line, chosen) : bad(line.state) ? "" : "·"}
+              {worded ? words(line) : bad(line.state) ? "" : "·"}
             </button>
           );
         })}

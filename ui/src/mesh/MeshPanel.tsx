@@ -6,7 +6,7 @@ import { Icon } from "../frame/Icon";
 import { mayChange } from "../frame/session";
 import { Sign, WORDS } from "../words/Sign";
 import { NONE, bytes, count, many, rate, share, time } from "../words/numbers";
-import { PARTS, SUM, errorsByStatus, flags, part } from "./words";
+import { PARTS, SUM, errorShare, errorsByStatus, flags, part, perSecond, unread } from "./words";
 
 function WhereTheTimeGoes({ line }: { line: MeshLineRow }) {
   const whole = part(line, "whole", "CLIENT") ?? part(line, "whole");
@@ -56,14 +56,16 @@ function Row({ name, client, server }: { name: string; client: ComponentChildren
   );
 }
 
+/** The whole call as a side saw it; of a server behind a client that reports, what its application took. */
 function Latency({ line, side }: { line: MeshLineRow; side: "CLIENT" | "SERVER" }) {
   const whole = part(line, "whole", side);
-  if (whole?.averageNs == null) return <p class="quiet">{NONE}</p>;
-  const [p50, , , , p99] = whole.percentiles;
+  const seen = whole ?? part(line, "app", side);
+  if (seen?.averageNs == null) return <p class="quiet">{NONE}</p>;
+  const [p50, , , , p99] = seen.percentiles;
   return (
     <>
       <p>
-        <b>{time(whole.averageNs)}</b> avg
+        <b>{time(seen.averageNs)}</b> avg{whole ? "" : " in the application"}
       </p>
       <p class="second">
         p50 {time(p50)} · p99 {time(p99)}
@@ -72,23 +74,23 @@ function Latency({ line, side }: { line: MeshLineRow; side: "CLIENT" | "SERVER" 
   );
 }
 
-function Figures({ line }: { line: MeshLineRow }) {
+function Figures({ line, seconds }: { line: MeshLineRow; seconds: number }) {
   const unseen = <p class="quiet">not seen: no access log of this side</p>;
   const requests = (
     <>
       <p>
-        <b>{rate(line.rate)}</b> {many(line.requests, "request")}
+        <b>{rate(perSecond(line, seconds))}</b> {unread(line) ? many(line.connections, "connection") : many(line.requests, "request")}
       </p>
       <p class="second">
         in {bytes(line.bytesIn)} · out {bytes(line.bytesOut)}
-        {line.connections > 0 ? ` · ${many(line.connections, "connection")}` : ""}
+        {line.connections > 0 && !unread(line) ? ` · ${many(line.connections, "connection")}` : ""}
       </p>
     </>
   );
   const errors = (
     <>
       <p>
-        <b class={line.errors > 0 ? "fail-text" : undefined}>{line.requests > 0 ? share(line.errorShare) : NONE}</b>{" "}
+        <b class={line.errors > 0 ? "fail-text" : undefined}>{share(errorShare(line))}</b>{" "}
         {many(line.errors, "error")}
         {line.retries > 0 ? `, ${many(line.retries, "retry", "retries")}` : ""}
       </p>
@@ -99,7 +101,7 @@ function Figures({ line }: { line: MeshLineRow }) {
   );
   return (
     <>
-      <Row name="requests" client={line.clientSeen ? requests : unseen} server={line.serverSeen ? (line.clientSeen ? <p class="second">the same requests, seen here, too</p> : requests) : unseen} />
+      <Row name={unread(line) ? "connections" : "requests"} client={line.clientSeen ? requests : unseen} server={line.serverSeen ? (line.clientSeen ? <p class="second">the same {unread(line) ? "connections" : "requests"}, seen here, too</p> : requests) : unseen} />
       <Row name="errors" client={line.clientSeen ? errors : unseen} server={line.serverSeen && !line.clientSeen ? errors : null} />
       <Row name="latency" client={<Latency line={line} side="CLIENT" />} server={<Latency line={line} side="SERVER" />} />
     </>
@@ -200,7 +202,7 @@ export function MeshPanel({ mesh, line, close }: { mesh: WholeMesh; line: MeshLi
             <b>{name(line.server)}</b>
           </div>
         </div>
-        <Figures line={line} />
+        <Figures line={line} seconds={mesh.window.seconds} />
       </div>
       <Pods line={line} />
     </aside>

@@ -3,21 +3,24 @@ import type { MeshLineRow, WholeMesh } from "../generated/questions";
 import { href, query, set } from "../frame/address";
 import { Sign } from "../words/Sign";
 import { problem, rank } from "../words/state";
-import { bytes, count, rate, share, time } from "../words/numbers";
-import { p99 } from "./words";
+import { bytes, count, share, time } from "../words/numbers";
+import { errorShare, p99, perSecond, rateInWords } from "./words";
 
 type Key = (line: MeshLineRow) => number | string;
 
+const form = (column: { num?: boolean; low?: boolean }): string => `${column.num ? "num" : ""} ${column.low ? "low" : ""}`;
+
 export function MeshTable({ mesh }: { mesh: WholeMesh }) {
   const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
-  const columns: { key: string; by: Key; num?: boolean; show: (line: MeshLineRow) => string }[] = [
-    { key: "protocol", by: (line) => line.label, show: (line) => line.label },
-    { key: "rate", num: true, by: (line) => line.rate, show: (line) => rate(line.rate) },
-    { key: "requests", num: true, by: (line) => line.requests, show: (line) => count(line.requests) },
-    { key: "errors", num: true, by: (line) => line.errorShare, show: (line) => share(line.errorShare) },
-    { key: "retries", num: true, by: (line) => line.retries, show: (line) => count(line.retries) },
+  const { seconds } = mesh.window;
+  const columns: { key: string; by: Key; num?: boolean; low?: boolean; show: (line: MeshLineRow) => string }[] = [
+    { key: "protocol", low: true, by: (line) => line.label, show: (line) => line.label },
+    { key: "rate", num: true, by: (line) => perSecond(line, seconds), show: (line) => rateInWords(line, seconds) },
+    { key: "requests", num: true, low: true, by: (line) => line.requests, show: (line) => count(line.requests) },
+    { key: "errors", num: true, by: (line) => errorShare(line) ?? -1, show: (line) => share(errorShare(line)) },
+    { key: "retries", num: true, low: true, by: (line) => line.retries, show: (line) => count(line.retries) },
     { key: "p99", num: true, by: (line) => p99(line) ?? -1, show: (line) => time(p99(line)) },
-    { key: "bytes", num: true, by: (line) => line.bytesIn + line.bytesOut, show: (line) => bytes(line.bytesIn + line.bytesOut) },
+    { key: "bytes", num: true, low: true, by: (line) => line.bytesIn + line.bytesOut, show: (line) => bytes(line.bytesIn + line.bytesOut) },
   ];
   const wanted = query.value.sort ?? "";
   const down = wanted.startsWith("-");
@@ -37,7 +40,7 @@ export function MeshTable({ mesh }: { mesh: WholeMesh }) {
             {columns.map((it) => {
               const on = column?.key === it.key;
               return (
-                <th key={it.key} scope="col" class={it.num ? "num" : undefined} aria-sort={on ? (down ? "descending" : "ascending") : "none"}>
+                <th key={it.key} scope="col" class={form(it)} aria-sort={on ? (down ? "descending" : "ascending") : "none"}>
                   <button type="button" class="text" onClick={() => set({ sort: on && down ? it.key : `-${it.key}` }, true)}>
                     {it.key}
                   </button>
@@ -56,7 +59,7 @@ export function MeshTable({ mesh }: { mesh: WholeMesh }) {
                 </a>
               </td>
               {columns.map((it) => (
-                <td key={it.key} class={it.num ? "num" : undefined}>
+                <td key={it.key} class={form(it)}>
                   {it.show(line)}
                 </td>
               ))}

@@ -1,15 +1,13 @@
 /* Where services stand: a band for each namespace, columns from left to right as the server layered them. Pure. */
 import type { MeshLineRow, WholeMesh } from "../generated/questions";
+import { CARD, EDGE, Lanes, ROW, along, drawn } from "./lanes";
 
 export type MeshService = WholeMesh["services"][number];
 
-export const CARD = { width: 196, height: 68 };
 /** From column to column: at least, and where there is room for more at most. */
 const COLUMN = 324;
 const APART = 480;
-const ROW = 92;
 const HEAD = 34;
-const EDGE = 16;
 
 export interface Placed {
   service: MeshService;
@@ -34,20 +32,6 @@ export interface MeshPicture {
   lines: Drawn[];
 }
 
-type Point = readonly [number, number];
-
-function cubic(from: Point, to: Point): Point[] {
-  // A call back to an earlier column leaves and arrives on the same sides, bent far enough to be seen.
-  const bend = Math.max(46, Math.abs(to[0] - from[0]) / 2);
-  return [from, [from[0] + bend, from[1]], [to[0] - bend, to[1]], to];
-}
-
-function at(curve: Point[], t: number): { x: number; y: number } {
-  const weights = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
-  const along = (axis: 0 | 1): number => curve.reduce((sum, point, index) => sum + point[axis] * (weights[index] ?? 0), 0);
-  return { x: along(0), y: along(1) };
-}
-
 interface Box {
   x: number;
   y: number;
@@ -61,20 +45,21 @@ const apart = (a: Box, b: Box): boolean =>
 const RANK: Record<string, number> = { FAILING: 0, SLOW: 1 };
 const rank = (line: MeshLineRow): number => RANK[line.state] ?? 2;
 
-function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, width: (line: MeshLineRow) => number): Drawn[] {
+function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, column: number, width: (line: MeshLineRow) => number): Drawn[] {
   const taken: Box[] = [...placed.values()].map(({ x, y }) => ({ x, y, ...CARD }));
+  const between = new Lanes([...placed.values()], column);
   const made: Drawn[] = [];
   const order = [...all].sort((a, b) => rank(a) - rank(b) || b.rate - a.rate || a.id.localeCompare(b.id));
   for (const line of order) {
     const from = placed.get(line.client);
     const to = placed.get(line.server);
     if (!from || !to) continue;
-    const curve = cubic([from.x + CARD.width, from.y + CARD.height / 2], [to.x - 7, to.y + CARD.height / 2]);
+    const curves = between.route(from, to);
     const wide = width(line);
-    let middle = at(curve, 0.5);
+    let middle = along(curves, 0.5);
     let worded = false;
     for (const t of [0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78]) {
-      const here = at(curve, t);
+      const here = along(curves, t);
       const box = { x: here.x - wide / 2, y: here.y - 10, width: wide, height: 20 };
       if (!taken.every((other) => apart(box, other))) continue;
       taken.push(box);
@@ -82,8 +67,7 @@ function lines(all: readonly MeshLineRow[], placed: Map<string, Placed>, width: 
       worded = true;
       break;
     }
-    const text = (point: Point | undefined): string => (point ? `${point[0].toFixed(1)} ${point[1].toFixed(1)}` : "");
-    made.push({ line, path: `M${text(curve[0])}C${text(curve[1])} ${text(curve[2])} ${text(curve[3])}`, middle, worded });
+    made.push({ line, path: drawn(curves), middle, worded });
   }
   return made;
 }
@@ -109,5 +93,5 @@ export function layout(mesh: Pick<WholeMesh, "services" | "lines">, width: (line
     top += HEAD + Math.max(1, ...filled.values()) * ROW;
   }
   const right = Math.max(0, ...[...placed.values()].map((it) => it.x)) + CARD.width + EDGE;
-  return { width: right, height: top + EDGE, bands, services: [...placed.values()], lines: lines(mesh.lines, placed, width) };
+  return { width: right, height: top + EDGE, bands, services: [...placed.values()], lines: lines(mesh.lines, placed, column, width) };
 }

@@ -16,11 +16,29 @@ export function p99(line: MeshLineRow): number | null {
   return (part(line, "whole", "CLIENT") ?? part(line, "whole"))?.percentiles[4] ?? null;
 }
 
-export function figure(line: MeshLineRow, chosen: Figure): string {
+/** Whether a proxy passed it on unread: then an access log has connections that ended, and no requests. */
+export const unread = (line: MeshLineRow): boolean => line.requests === 0 && line.connections > 0;
+
+/** Requests a second, or connections of what is passed on unread. `seconds`: of the window. */
+export function perSecond(line: MeshLineRow, seconds: number): number {
+  return unread(line) ? line.connections / seconds : line.rate;
+}
+
+/** `214/s`, `0.4/s connections`. */
+export function rateInWords(line: MeshLineRow, seconds: number): string {
+  return `${rate(perSecond(line, seconds))}${unread(line) ? " connections" : ""}`;
+}
+
+/** Of requests, or of connections that reached nobody; null: neither ended in the window. */
+export function errorShare(line: MeshLineRow): number | null {
+  return line.requests + line.connections > 0 ? line.errorShare : null;
+}
+
+export function figure(line: MeshLineRow, chosen: Figure, seconds: number): string {
   if (line.reasons[0] !== undefined) return line.reasons[0];
-  if (chosen === "errors") return line.requests > 0 ? `${share(line.errorShare)} errors` : NONE;
+  if (chosen === "errors") return errorShare(line) === null ? NONE : `${share(errorShare(line))} errors`;
   if (chosen === "p99") return time(p99(line));
-  return rate(line.rate);
+  return rateInWords(line, seconds);
 }
 
 /** "12 UF, 3 URX": response flags, the most frequent first. */
