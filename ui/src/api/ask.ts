@@ -27,6 +27,7 @@ export async function ask<Answer, Asked>(
   let reply: Reply<Answer>;
   let status = 0;
   let stranger = false;
+  const began = Date.now();
   try {
     const answer = await fetch("/graphql", {
       method: "POST",
@@ -37,7 +38,7 @@ export async function ask<Answer, Asked>(
     });
     status = answer.status;
     stranger = answer.headers.has("www-authenticate");
-    learnClock(answer.headers.get("date"));
+    learnClock(answer.headers.get("date"), Date.now() - began);
     reply = (await answer.json()) as Reply<Answer>;
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -21,11 +21,22 @@ export function silence(agent: AgentSeen): number {
   return Math.max(0, serverNow() - Date.parse(agent.lastSeen) / 1000 - 1);
 }
 
-/** Takes the server's clock from an answer's Date, which has whole seconds. */
-export function learnClock(date: string | null): void {
+/** For how long the agent on a host is silent, as far as the bar or an answer (`told`) knows, s. */
+export function silentFor(host: string, told: number | null): number {
+  const agent = health.value?.agents.find((it) => it.host === host);
+  return Math.max(told ?? 0, agent ? silence(agent) : 0);
+}
+
+/** A Date has whole seconds, and the server makes a new one once a second: so old it may be when it is sent, ms. */
+const OLD = 2000;
+
+/** Takes the server's clock from an answer's Date; the answer took so many ms. Any difference that agrees with it is
+    kept, so that the clock does not jump from answer to answer. */
+export function learnClock(date: string | null, took: number): void {
   const told = date === null ? NaN : Date.parse(date);
   if (!Number.isFinite(told)) return;
-  const low = told - Date.now();
-  // `told` stands for a whole second: any difference that agrees with it is kept, so that the clock does not jump.
-  if (ahead.value < low || ahead.value > low + 1000) ahead.value = Math.abs(low + 500) < 1500 ? 0 : low + 500;
+  const least = told - Date.now();
+  const most = least + OLD + took;
+  if (ahead.value >= least && ahead.value <= most) return;
+  ahead.value = least <= 0 && most >= 0 ? 0 : (least + most) / 2;
 }

@@ -50,6 +50,16 @@ export function at(window: Window, now: number, settled = SETTLED): Span {
   return { start: Math.floor(now) - settled - window.seconds, seconds: window.seconds };
 }
 
+/** A clock that was wrong by more than this is believed when it says so, s. */
+const WRONG = 15;
+
+/** A live window does not go back while it is on screen, whatever is learnt of the clock or the task meanwhile: what was
+    shown of the latest second would be taken away again. `end`: of the one before. */
+export function onward(end: number, span: Span): Span {
+  const back = end - (span.start + span.seconds);
+  return back > 0 && back <= WRONG ? { start: span.start + back, seconds: span.seconds } : span;
+}
+
 /** As the server is asked. */
 export function asked(span: Span): WindowInput {
   return { from: moment(span.start), to: moment(span.start + span.seconds) };
