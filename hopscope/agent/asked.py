@@ -6,6 +6,7 @@ import dataclasses
 
 from hopscope.agent.watch import Watch
 from hopscope.agent.window import Times
+from hopscope.edges.connection import ConnectionsSeen
 from hopscope.edges.model import Profile
 from hopscope.edges.selection import Selection, select
 
@@ -16,6 +17,7 @@ class AskedWindow:
     def __init__(self, watch: Watch, selection: Selection, times: Times = "all", follow: int | None = None) -> None:
         self._selection = selection
         self._follow = follow
+        self._watch = watch
         self._window = watch.open(times, follow, selection)
 
     def peek(self) -> Profile:
@@ -25,6 +27,10 @@ class AskedWindow:
     def take(self) -> Profile:
         """The same, and the next one starts here."""
         return self._selected(self._window.take())
+
+    def connections(self, edge: str | None) -> tuple[ConnectionsSeen, ...]:
+        """Those behind an edge as they are now, a side at a time; None: nobody looks any more."""
+        return tuple(it.seen_on(self._watch.host) for it in self._window.inspect(edge))
 
     def status(self) -> None:
         """Nobody else's agent is asked."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from hopscope.agent.recorder import Recorder
 from hopscope.agent.telling import MOST, STATES, Facts, most_telling, troubles
 from hopscope.agent.truths import UNKNOWN_RTT, are_exact, totals
 from hopscope.edges import connection as told
+from hopscope.edges.connection import ConnectionsSeen, SideName, StateCount
 from hopscope.edges.label import label
 
 SUBJECTS = 32
@@ -30,7 +31,6 @@ _ENDED = 20
 NOBODY = "no profiling task asks for its processes now, and this agent traces on demand"
 
 Array = npt.NDArray[Any]
-SideName = Literal["client", "server"]
 _SIDES: tuple[SideName, SideName] = ("client", "server")
 
 
@@ -58,6 +58,20 @@ class Inspected:
     connections: tuple[told.Connection, ...] = ()
     why_not: str | None = None
 
+    def seen_on(self, host: str) -> ConnectionsSeen:
+        """The same for who reads it; the states with the most connections first."""
+        states = sorted(self.states.items(), key=lambda it: -it[1])
+        return ConnectionsSeen(
+            self.side,
+            host,
+            datetime.fromtimestamp(self.at, UTC),
+            sum(self.states.values()),
+            tuple(StateCount(*it) for it in states),
+            self.closed,
+            self.connections,
+            self.why_not,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
@@ -80,17 +94,29 @@ class Inspector:
         self._bytes = np.zeros(count, np.int64)
         self._copied = np.zeros(count, np.uint32)
         self._seen, self._taken = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self._asked: dict[object, Sequence[Subject]] = {}
 
     def look(
-        self, subjects: Sequence[Subject], now: float, ktime: int, wanted: Callable[[Owner], bool] | None = None
+        self,
+        subjects: Sequence[Subject],
+        now: float,
+        ktime: int,
+        wanted: Callable[[Owner], bool] | None = None,
+        asker: object = None,
     ) -> list[Inspected]:
         """What there is of each subject right after a tick, whose moment is given by both clocks. `wanted`: whose
-        connections may be told of, None: everybody's. Without a subject what was kept for them is dropped."""
-        subjects = subjects[:SUBJECTS]
-        edges = frozenset(it.id for it in subjects if not it.process)
-        self._recorder.ended.want(edges, frozenset(it.id for it in subjects if it.process))
+        connections may be told of, None: everybody's. `asker`: who looks, and is done when it names no subject; what
+        ended is kept for all askers together."""
+        subjects = self._asked[asker] = subjects[:SUBJECTS]
+        if not subjects:
+            del self._asked[asker]
+        every = [it for asked in self._asked.values() for it in asked]
+        self._recorder.ended.want(
+            frozenset(it.id for it in every if not it.process), frozenset(it.id for it in every if it.process)
+        )
         if not subjects:
             return []
+        edges = frozenset(it.id for it in subjects if not it.process)
         clock, found = _Clock(now, ktime), []
         lines = {line.id: line for line in self._recorder.ledger if line.id in edges}
         for subject in subjects:

@@ -4,6 +4,7 @@ Request                                                       Answer
 {"ask":"open","times":"all","selection":{...},"follow":PID}   {"pid":PID,"version":1}
 {"ask":"peek"}                                                the profile since it was opened, or taken last
 {"ask":"take"}                                                the same, and the next one starts here
+{"ask":"connections","edge":ID}                               {"sides":[...],"version":1}; null: it looks no more
 {"ask":"status"}                                              the agent's mode, tasks and delivery; needs no window
 anything else                                                 {"error":"..."} and the end of the connection
 """
@@ -103,8 +104,11 @@ class LocalSocket:
                     _send(connection, {**self._watch.status().to_dict(), "version": VERSION})
                 elif request.get("ask") in ("peek", "take") and window is not None:
                     _send(connection, (window.take() if request["ask"] == "take" else window.peek()).to_dict())
+                elif request.get("ask") == "connections" and window is not None:
+                    sides = [side.to_dict() for side in window.connections(_edge(request))]
+                    _send(connection, {"sides": sides, "version": VERSION})
                 else:
-                    raise ValueError("the agent answers status, or open, then peek and take")
+                    raise ValueError("the agent answers status, or open, then peek, take and connections")
         except (ValueError, AgentError) as error:
             _send(connection, {"error": str(error)})
         finally:
@@ -142,6 +146,13 @@ def _request(line: bytes) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise ValueError("a request is an object")
     return request
+
+
+def _edge(request: dict[str, Any]) -> str | None:
+    edge = request.get("edge")
+    if not isinstance(edge, str | None):
+        raise ValueError("edge is an id, or null")
+    return edge
 
 
 def _send(connection: socket.socket, answer: dict[str, Any]) -> None:

@@ -170,8 +170,9 @@ class Watch:
                 found.append(Progress(traced.task, traced.since, len(groups), not_traced))
             return found
 
-    def inspect(self, subjects: Sequence[Subject]) -> list[Inspected]:
-        """The connections of edges and processes as of now. Nobody is traced for that who is not already."""
+    def inspect(self, subjects: Sequence[Subject], window: OpenWindow | None = None) -> list[Inspected]:
+        """The connections of edges and processes as of now: of those that tasks ask for, or a window wants. Nobody is
+        traced for that who is not already. No subjects: whoever asked looks no more."""
         with self._lock:
             self._need_open()
             inspector = self._session.inspector
@@ -179,9 +180,9 @@ class Watch:
                 return [Inspected(subject, None, time.time(), why_not=NOBODY) for subject in subjects]
             if subjects:
                 self._tick()
-            tasks = [traced.wish for traced in self._tasks.values()]
-            wanted = None if self.always else self._wanted(tasks)
-            return inspector.look(subjects, time.time(), time.monotonic_ns(), wanted)
+            wishes = [traced.wish for traced in self._tasks.values()] if window is None else [window.wish]
+            wanted = None if self.always else self._wanted(wishes)
+            return inspector.look(subjects, time.time(), time.monotonic_ns(), wanted, window)
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Calls back with the profile of each whole second, from the watching thread; returns what ends it."""
@@ -374,6 +375,8 @@ class Watch:
         if window not in self._windows:
             return
         self._windows.remove(window)
+        if self._session.inspector is not None:
+            self._session.inspector.look((), 0, 0, None, window)
         self._processes.unfollow(window.family)
         if self._recorder is not None:
             self._recorder.books.release(window._start.reading)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hopscope.agent.assemble import Mark
+from hopscope.agent.inspecting import Inspected, Subject
 from hopscope.agent.wishes import Wish
 from hopscope.edges.model import Profile
 
@@ -41,6 +42,10 @@ class OpenWindow:
             watch._need_recorder().books.release(self._start.reading)
             self._start = watch._mark()
             return found
+
+    def inspect(self, edge: str | None) -> list[Inspected]:
+        """The connections of an edge as they are now; None ends looking."""
+        return self._watch.inspect([Subject(edge)] if edge is not None else (), self)
 
     def close(self) -> None:
         """Ends the window; twice is harmless."""

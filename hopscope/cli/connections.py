@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hopscope.cli import remote
-from hopscope.cli.figures import NONE, amount, duration, size
+from hopscope.cli import behind, remote
 
 if TYPE_CHECKING:
-    from hopscope.client.connections import ConnectionsSeen
     from hopscope.client.remote import Client
-    from hopscope.edges.connection import Connection
 
 EPILOG = """\b
 Examples:
@@ -23,9 +19,6 @@ Examples:
   hopscope connections --edge 4c1f0a9be8d27735       an id from hopscope edges --json, or a page's address
   hopscope connections productpage-v1 --process envoy
 """
-_HEADINGS = (
-    "LOCAL → REMOTE", "PID", "STATE", ">AGE", ">SENT", ">RCVD", ">RTT", ">LEAST?", ">RETR", "LABEL?", ">B/s?", "WHAT",
-)  # fmt: skip
 
 
 @click.command(epilog=EPILOG)
@@ -53,10 +46,9 @@ def command(
     if found.why_not is not None:
         click.echo(f"Not asked for: {found.why_not}.")
     for side in found.sides:
-        click.echo(_head(side))
+        click.echo(behind.head(side))
         if side.connections:
-            styles = ["yellow" if it.troubles else "dim" if it.ended else "" for it in side.connections]
-            remote.table(_HEADINGS, [_row(it, side.at) for it in side.connections], styles)
+            remote.table(behind.HEADINGS, behind.rows(side), behind.styles(side))
 
 
 def _edge(client: Client, instance: str | None, wanted: str) -> str:
@@ -83,50 +75,3 @@ def _process(client: Client, instance: str, wanted: str) -> str:
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
     return "; ".join(listed[:8]) + (f"; and {len(listed) - 8} more" if len(listed) > 8 else "") if listed else "none"
-
-
-def _head(side: ConnectionsSeen) -> str:
-    who = f"{side.side} side" if side.side else "process"
-    if side.why_not is not None:
-        return f"The {who} on {side.host}: not supported, because {side.why_not}."
-    if side.at is None:
-        return f"The {who} on {side.host}: its agent has not answered yet."
-    return f"The {who} on {side.host} at {remote.clock(side.at)}: {_counted(side)}."
-
-
-def _counted(side: ConnectionsSeen) -> str:
-    """`2134 open (2130 ESTABLISHED, 4 CLOSE_WAIT), 100 of them here; 3 ended lately`."""
-    states = ", ".join(f"{it.count} {it.state}" for it in side.states)
-    here = sum(it.ended is None for it in side.connections)
-    words = f"{side.open} open" + (f" ({states})" if states else "")
-    words += f", {here} of them here" if here < side.open else ""
-    return words + (f"; {side.closed} ended lately" if side.closed else "")
-
-
-def _row(it: Connection, now: datetime | None) -> Sequence[str]:
-    since = it.opened_at or it.counted_since
-    age = ((it.closed_at or now or datetime.now(UTC)) - since).total_seconds()
-    return (
-        f"{it.local} → {it.remote}",
-        str(it.pid or NONE),
-        it.state,
-        ("" if it.opened_at else ">") + duration(age * 1e9),
-        size(it.write_bytes),
-        size(it.read_bytes),
-        _us(it.srtt_us),
-        _us(it.min_rtt_us),
-        amount(it.retransmitted),
-        it.label,
-        size(it.bytes_rate),
-        "; ".join(_what(it)),
-    )
-
-
-def _us(us: int | None) -> str:
-    return duration(None if us is None else us * 1000)
-
-
-def _what(it: Connection) -> Iterator[str]:
-    if it.ended is not None:
-        yield it.ended
-    yield from it.troubles

@@ -1,4 +1,4 @@
-"""One edge on a page of text: the client's side left, the server's right, then what measured it."""
+"""One edge on a page of text: the client's side left, the server's right, its connections, then what measured it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from itertools import zip_longest
 
 from rich.text import Text
 
-from hopscope.cli import lines
+from hopscope.cli import behind, lines
 from hopscope.cli.figures import WRITTEN, amount, duration, shorten, size, sparkline
 from hopscope.cli.table import STYLES, completeness
+from hopscope.edges.connection import ConnectionsSeen
 from hopscope.edges.figures import BY_NAME
 from hopscope.edges.histogram import FOREVER, Triple, percentile
 from hopscope.edges.model import Edge, End, Profile, Side, Value
@@ -22,8 +23,11 @@ SPARK = 24
 _TRENDS = ("calls_per_second", "sent_per_second", "received_per_second", "rtt", "retransmits")
 
 
-def page(edge: Edge, seconds: float, history: History, seen: Profile, width: int) -> Iterator[Text]:
-    """The lines of the page. `history`: the edge in each neighbouring window, the oldest first."""
+def page(
+    edge: Edge, seconds: float, history: History, seen: Profile, single: Sequence[ConnectionsSeen], width: int
+) -> Iterator[Text]:
+    """The lines of the page. `history`: the edge in each neighbouring window, the oldest first. `single`: the
+    connections behind it, a side at a time."""
     found = state(edge)
     yield Text(f"{lines.name(edge)}  {edge.label}  {found.name}", style=STYLES.get(found.name, "") or "bold")
     for reason in found.reasons:
@@ -41,6 +45,11 @@ def page(edge: Edge, seconds: float, history: History, seen: Profile, width: int
         cut = other.copy()
         cut.truncate(half)
         yield row + GAP + cut
+    if single:
+        yield Text("")
+        yield Text("CONNECTIONS BEHIND THIS LINE", style="bold")
+        for side in single:
+            yield from behind.text(side, width)
     yield Text("")
     yield Text(f"MEASURED BY, over {seconds:.0f} s", style="bold")
     yield from _probes(seen)

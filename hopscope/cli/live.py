@@ -12,15 +12,17 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
 from hopscope.cli import lines
 from hopscope.cli.edge_page import page
 from hopscope.cli.figures import shorten
+from hopscope.cli.help_page import HelpPage
 from hopscope.cli.sliding import Sliding
 from hopscope.cli.table import STYLES, completeness
 from hopscope.client import HopscopeError, Window
+from hopscope.edges.connection import ConnectionsSeen
 from hopscope.edges.model import Profile
 from hopscope.edges.status import AgentStatus, doing, reports
 
@@ -33,18 +35,6 @@ IDLE = """
   --all shows idle connections, too; --self shows hopscope's own.
 """
 NO_MATCH = "\n  None of {all} edges matches {filter!r}; / changes the filter, an empty one shows all."
-HELP = """\
-[b]Keys[/b]
-  ↑ ↓ PgUp PgDn  choose an edge           enter  open it; esc goes back
-  < >            sort by another column   r      the other way round
-  /              filter; empty: all       space  pause and go on
-  ?              this page                q      quit
-
-[b]Columns[/b], over the last {span:.0f} seconds
-{columns}
-
-A state stands on what was counted; the reason is said below the table.
-"""
 SHOWN = 1000
 """More lines than anybody reads; drawing them would take longer than a second."""
 
@@ -91,6 +81,8 @@ class Live(App[None]):
         self._room = self._label = 0
         self.failure: HopscopeError | None = None
         self._ended = threading.Event()
+        self.looked_at: str | None = None  # the edge that is open, whose connections are asked for
+        self.single: tuple[ConnectionsSeen, ...] = ()
         self._shown: list[lines.Line] = []
 
     def compose(self) -> ComposeResult:
@@ -116,24 +108,28 @@ class Live(App[None]):
     @work(thread=True)
     def _watch(self) -> None:
         # The first look comes at once: who starts it wants to see that it works.
-        wait = min(0.3, self._interval)
+        wait, before = min(0.3, self._interval), None
         while not self._ended.wait(wait):
             wait = self._interval
+            opened = self.looked_at
             try:
                 seen, status = self._window.take(), self._window.status()
+                single = self._window.connections(opened) if opened or before else ()
             except HopscopeError as error:
                 self.failure = error
                 self.call_from_thread(self.exit)
                 return
-            self.call_from_thread(self._take, seen, status)
+            before = opened
+            self.call_from_thread(self._take, seen, status, single if opened == self.looked_at else ())
 
-    def _take(self, seen: Profile, status: AgentStatus | None) -> None:
+    def _take(self, seen: Profile, status: AgentStatus | None, single: tuple[ConnectionsSeen, ...]) -> None:
         self._live.add(seen)
         if status is not None:
             said = self.screen_stack[0].query_one("#agent", Static)
             said.update(Text(f"Agent: {doing(status)}; {reports(status.delivery)}."))
             said.display = True
         if self._paused is None:
+            self.single = single
             self.refresh_view()
 
     @property
@@ -305,8 +301,7 @@ class Live(App[None]):
 
     def action_help(self) -> None:
         """Keys and columns."""
-        columns = "\n".join(f"{column.heading:<7} {column.sentence}" for column in lines.COLUMNS)
-        self.push_screen(HelpPage(HELP.format(span=self.span, columns=columns)))
+        self.push_screen(HelpPage(self.span))
 
 
 def _count(found: list[lines.Line], name: str) -> int:
@@ -347,7 +342,17 @@ class EdgePage(Screen[None]):
     def on_mount(self) -> None:
         """Draws it for the first time."""
         self.query_one(VerticalScroll).focus()
+        self._live.looked_at, self._live.single = self._key, ()
         self.draw()
+
+    def on_unmount(self) -> None:
+        """Nobody looks at its connections any more."""
+        self._live.looked_at = None
+
+    @property
+    def _live(self) -> Live:
+        assert isinstance(self.app, Live)
+        return self.app
 
     def on_resize(self) -> None:
         """Another width."""
@@ -355,33 +360,11 @@ class EdgePage(Screen[None]):
 
     def draw(self) -> None:
         """Draws what is known now."""
-        app = self.app
-        assert isinstance(app, Live)
+        app = self._live
         edge, seconds, history = app.sliding.edge(self._key)
         seen = app.sliding.last(app.span)
         if edge is None or seen is None:
             self.query_one("#page", Static).update("This edge has been idle for a minute; esc goes back.")
             return
-        text = Text("\n").join(page(edge, seconds, history, seen, self.app.size.width - 2))
+        text = Text("\n").join(page(edge, seconds, history, seen, app.single, self.app.size.width - 2))
         self.query_one("#page", Static).update(text)
-
-
-class HelpPage(ModalScreen[None]):
-    """Keys and columns."""
-
-    CSS = """
-    HelpPage { align: center middle; }
-    HelpPage VerticalScroll { width: 78; height: 90%; border: round $primary; padding: 0 1; background: $surface; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter,q", "app.pop_screen", "Back", key_display="esc")
-    ]
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """The text."""
-        with VerticalScroll():
-            yield Static(self._text)

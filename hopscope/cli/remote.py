@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 _HOSTS = 5
 """Of whom it is said in words what was not seen."""
-_GAP, _LEAST, _WIDEST = 2, 12, 80
+_GAP, LEAST, _WIDEST = 2, 12, 80
 STYLES = {"failing": "bold red", "slow": "yellow", "none": "dim"}
 
 
@@ -182,13 +182,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequen
     held = [headings, *rows]
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console.width = sum(max(_LEAST, *(len(row[index]) for row in held)) + _GAP for index in range(len(headings)))
-    shown = _fitting(held, console.width)
-    first = console.width - sum(_width(held, index) + _GAP for index in shown[1:])
+        console.width = sum(max(LEAST, *(len(row[index]) for row in held)) + _GAP for index in range(len(headings)))
+    shown = fitting(held, console.width)
+    first = console.width - sum(width_of(held, index) + _GAP for index in shown[1:])
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for index in shown:
         side: Literal["left", "right"] = "right" if headings[index].startswith(">") else "left"
-        wide = max(_LEAST, min(first, _width(held, 0))) if index == 0 else _width(held, index)
+        wide = max(LEAST, min(first, width_of(held, 0))) if index == 0 else width_of(held, index)
         if not console.is_terminal:
             wide = max(len(row[index]) for row in held)
         made.add_column(headings[index].strip(">?"), justify=side, no_wrap=True, overflow="ellipsis", width=wide)
@@ -198,15 +198,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequen
     console.print(made)
 
 
-def _width(rows: Sequence[Sequence[str]], index: int) -> int:
+def width_of(rows: Sequence[Sequence[str]], index: int) -> int:
+    """How wide a column is, whose heading is the first of the rows."""
     return min(_WIDEST, max(len(row[index].strip(">?") if row is rows[0] else row[index]) for row in rows))
 
 
-def _fitting(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+def fitting(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """The columns that are shown: the first has at least a third of the room, or what it needs."""
     shown = list(range(len(rows[0])))
-    first = min(_width(rows, 0), room // 3)
-    while first + sum(_width(rows, index) + _GAP for index in shown[1:]) > room:
+    first = min(width_of(rows, 0), room // 3)
+    while first + sum(width_of(rows, index) + _GAP for index in shown[1:]) > room:
         optional = [index for index in shown if rows[0][index].endswith("?")]
         if not optional:
             break

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hopscope.client.failure import HopscopeError
+from hopscope.edges.connection import ConnectionsSeen
 from hopscope.edges.model import VERSION, Profile
 from hopscope.edges.selection import Selection
 from hopscope.edges.status import AgentStatus
@@ -39,6 +40,11 @@ class AgentWindow:
     def take(self) -> Profile:
         """The same, and the next one starts here."""
         return Profile.from_dict(self._asked({"ask": "take"}))
+
+    def connections(self, edge: str | None) -> tuple[ConnectionsSeen, ...]:
+        """Those behind an edge as they are now, a side at a time; None: nobody looks any more."""
+        answer = self._asked({"ask": "connections", "edge": edge})
+        return tuple(ConnectionsSeen.from_dict(side) for side in answer["sides"])
 
     def status(self) -> AgentStatus:
         """What the agent does now."""

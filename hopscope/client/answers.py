@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from hopscope.client.frames import Listed, Rows
+from hopscope.edges.connection import SideName
 
 if TYPE_CHECKING:
     import pandas
 
 State = Literal["failing", "slow", "healthy", "none"]
-SideName = Literal["client", "server"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hopscope.client.answers import SideName
 from hopscope.client.frames import Rows
-from hopscope.edges.connection import Connection
+from hopscope.edges import connection
 
 if TYPE_CHECKING:
     import pandas
 
 
 @dataclass(frozen=True, slots=True)
-class StateCount:
-    """How many connections are in a state, by the kernel's name."""
-
-    state: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionsSeen:
-    """The connections of one side of an edge, or of a process, whose `side` is None, as of `at`.
-
-    `connections`: the most telling of those that are `open`, then some of those that ended in the last 15 s, `closed`
-    in all as far as somebody looked. `why_not`: why there is nothing to see.
-    """
-
-    side: SideName | None
-    host: str
-    at: datetime | None
-    open: int
-    states: tuple[StateCount, ...]
-    closed: int
-    connections: tuple[Connection, ...]
-    why_not: str | None
+class ConnectionsSeen(connection.ConnectionsSeen):
+    """The connections of one side, with a way into pandas."""
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row per connection. Raises HopscopeError when pandas is not installed."""

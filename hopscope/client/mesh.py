@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hopscope.client.answers import Amount, Reason, SideName, State, Window
+from hopscope.client.answers import Amount, Reason, State, Window
 from hopscope.client.frames import Rows
+from hopscope.edges.connection import SideName
 
 if TYPE_CHECKING:
     import pandas

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hopscope.client.answers import Completeness, SideName, Window
+from hopscope.client.answers import Completeness, Window
 from hopscope.client.frames import frame
+from hopscope.edges.connection import SideName
 
 if TYPE_CHECKING:
     import pandas

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hopscope.client.agent_socket import AgentWindow, connect
 from hopscope.client.failure import HopscopeError
+from hopscope.edges.connection import ConnectionsSeen
 from hopscope.edges.model import Profile
 from hopscope.edges.selection import Selection
 from hopscope.edges.status import AgentStatus
@@ -25,6 +26,9 @@ class Window(Protocol):
 
     def take(self) -> Profile:
         """Until now, and the next one starts here."""
+
+    def connections(self, edge: str | None) -> tuple[ConnectionsSeen, ...]:
+        """Those behind an edge as they are now, a side at a time; None: nobody looks any more."""
 
     def status(self) -> AgentStatus | None:
         """What the agent does that the window is asked of; None with probes of our own."""

@@ -1,9 +1,14 @@
-"""One connection as the process at one of its ends uses it."""
+"""Single connections: one as the process at one of its ends uses it, and those of a side as they are at a moment."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
+
+SideName = Literal["client", "server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +54,52 @@ class Connection:
     busy_us: int | None = None
     rwnd_limited_us: int | None = None
     sndbuf_limited_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many connections are in a state, by the kernel's name."""
+
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsSeen:
+    """The connections of one side of an edge, or of a process, whose `side` is None, as of `at`.
+
+    `connections`: the most telling of those that are `open`, then some of those that ended in the last 15 s, `closed`
+    in all as far as somebody looked. `why_not`: why there is nothing to see.
+    """
+
+    side: SideName | None
+    host: str
+    at: datetime | None
+    open: int
+    states: tuple[StateCount, ...]
+    closed: int
+    connections: tuple[Connection, ...]
+    why_not: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        plain: dict[str, Any] = _texts(dataclasses.asdict(self))
+        return plain | {"connections": [_texts(it) for it in plain["connections"]]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ConnectionsSeen:
+        """Reads what `to_dict` wrote. Raises TypeError."""
+        states = tuple(StateCount(**it) for it in data["states"])
+        held = []
+        for row in data["connections"]:
+            moments = {name: _moment(row[name]) for name in ("opened_at", "closed_at", "counted_since")}
+            held.append(Connection(**{**row, **moments, "troubles": tuple(row["troubles"])}))
+        return cls(**{**data, "at": _moment(data["at"]), "states": states, "connections": tuple(held)})
+
+
+def _texts(held: dict[str, Any]) -> dict[str, Any]:
+    return {name: it.isoformat() if isinstance(it, datetime) else it for name, it in held.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

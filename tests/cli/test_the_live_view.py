@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from terminal import talking
+from terminal import agent, talking
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
@@ -108,3 +110,28 @@ def test_one_edge(tmp_path: Path, width: int) -> None:
             await pilot.press("escape", "q")
 
         drive(steps, {port}, tmp_path / "none", (width, 40))
+
+
+@pytest.mark.parametrize("whose", ["own probes", "an agent"])
+def test_the_connections_behind_it(tmp_path: Path, whose: str) -> None:
+    with ExitStack() as stack:
+        port = stack.enter_context(talking(2, 10, 300))
+        place = tmp_path / "agent.sock"
+        if whose == "an agent":
+            stack.enter_context(agent(place))
+
+        async def steps(pilot: Pilot[None], app: Live) -> None:
+            await until(pilot, lambda: names(app))
+            await pilot.press("enter")
+            await until(pilot, lambda: "CONNECTIONS BEHIND THIS LINE" in text(app, "#page"))
+            section = text(app, "#page").partition("CONNECTIONS BEHIND THIS LINE")[2].partition("MEASURED BY")[0]
+            for side in ("client", "server"):
+                assert re.search(rf"The {side} side on \S+ at \d\d:\d\d:\d\d: 1 open \(1 ESTABLISHED\)\.", section)
+            words = "LOCAL → REMOTE PID STATE AGE SENT RCVD RTT LEAST RETR LABEL B/s WHAT"
+            heads = [line.split() for line in section.splitlines() if line.startswith("LOCAL")]
+            assert heads == [words.split()] * 2
+            assert re.search(rf"127\.0\.0\.1:\d+ → 127\.0\.0\.1:{port} +\d+ ESTABLISHED ", section)
+            assert re.search(rf"127\.0\.0\.1:{port} → 127\.0\.0\.1:\d+ +\d+ ESTABLISHED ", section)
+            await pilot.press("escape", "q")
+
+        drive(steps, {port}, place, (160, 60))

@@ -234,3 +234,17 @@ def test_nothing_is_kept_when_nobody_looks() -> None:
         server.do("close")
         time.sleep(0.3)
         assert [(it.closed, it.connections) for it in watch.inspect([of])] == [(0, ()), (0, ())]
+
+
+def test_who_stops_looking_takes_nothing_from_another() -> None:
+    with watching() as watch, conversation() as (client, server, port):
+        of = subject(watch, port)
+        window = watch.open("off")
+        both(watch, of)
+        assert [it.side for it in window.inspect(of.id)] == ["client", "server"]
+        client.do("close")
+        server.do("close")
+        time.sleep(0.3)
+        window.inspect(None)
+        window.close()
+        assert [it.closed for it in watch.inspect([of])] == [1, 1]

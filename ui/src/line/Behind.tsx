@@ -30,9 +30,9 @@ function details(it: OneConnection): [string, string][] {
     ["not acknowledged", bytes(it.unackedBytes)],
     ["not read", bytes(it.unreadBytes)],
     ["RTT variation", us(it.rttvarUs)],
-    ["shortest RTT", us(it.minRttUs)],
+    ["least RTT", us(it.minRttUs)],
     ["segments out", count(it.segmentsOut)],
-    ["sent again", count(it.retransmitted)],
+    ["retransmitted", count(it.retransmitted)],
     ["held for lost", count(it.lost)],
     ["out of order", count(it.outOfOrder)],
     ["zero-window probes", count(it.zeroWindowProbes)],
@@ -115,7 +115,7 @@ function Rows({ seen }: { seen: ConnectionsSeen }) {
               RTT
             </th>
             <th scope="col" class="num">
-              again
+              retransmit
             </th>
           </tr>
         </thead>
@@ -134,15 +134,13 @@ function Rows({ seen }: { seen: ConnectionsSeen }) {
   );
 }
 
-/** "12 open (11 ESTABLISHED, 1 CLOSE_WAIT), 3 ended lately". */
+/** "12 open (11 ESTABLISHED, 1 CLOSE_WAIT); 3 ended lately", as the terminal says it. */
 function counted(seen: ConnectionsSeen): string {
   const states = seen.states.map((it) => `${count(it.count)} ${it.state}`).join(", ");
   const here = seen.connections.filter((it) => it.ended === null).length;
-  return [
-    `${count(seen.open)} open${states === "" ? "" : ` (${states})`}`,
-    ...(here < seen.open ? [`the ${count(here)} most telling are here`] : []),
-    ...(seen.closed > 0 ? [`${count(seen.closed)} ended lately`] : []),
-  ].join(", ");
+  const told = here < seen.open ? `, ${count(here)} of them here` : "";
+  const ended = seen.closed > 0 ? `; ${count(seen.closed)} ended lately` : "";
+  return `${count(seen.open)} open${states === "" ? "" : ` (${states})`}${told}${ended}`;
 }
 
 function Side({ seen }: { seen: ConnectionsSeen }) {
