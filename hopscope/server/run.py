@@ -139,7 +139,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             doors,
         )
         answering = stack.enter_context(_answering(web, listening, doors.certificates))
-        where = "{}:{}".format(*listening.getsockname()[:2])
+        where = "{}:{}".format(*listening[0].getsockname()[:2])
         yield Running(
             f"{hosts['grpc'][0]}:{collector.port}",
             where,
@@ -159,13 +159,20 @@ def _ready(reader: Reader, ingest: Ingest) -> None:
 
 
 @contextmanager
-def _bind(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ServerError(f"cannot listen on {host}:{port} for the API: {error.strerror}; another --http") from error
-    with listening:
+def _bind(host: str, port: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listening = [stack.enter_context(socket.create_server((host, port), family=family))]
+        except OSError as error:
+            raise ServerError(
+                f"cannot listen on {host}:{port} for the API: {error.strerror}; another --http"
+            ) from error
+        if host == "127.0.0.1":
+            # A browser asks for localhost at ::1 first: refused there, it would be the first failing line on the page.
+            with suppress(OSError):
+                other = socket.create_server(("::1", listening[0].getsockname()[1]), family=socket.AF_INET6)
+                listening.append(stack.enter_context(other))
         yield listening
 
 
@@ -191,7 +198,9 @@ def _now_and_then(name: str, seconds: float, work: Callable[[], object], waits: 
 
 
 @contextmanager
-def _answering(web: Web, listening: socket.socket, certificates: Certificates) -> Iterator[Callable[[float], bool]]:
+def _answering(
+    web: Web, listening: list[socket.socket], certificates: Certificates
+) -> Iterator[Callable[[float], bool]]:
     """The API in a thread of its own, where uvicorn leaves the signals alone; gives whether its loop goes round within
     so many seconds."""
     turned = threading.Event()
@@ -222,7 +231,7 @@ def _answering(web: Web, listening: socket.socket, certificates: Certificates) -
     config.load()
     config.ssl = certificates.http
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="hopscope-api")
+    thread = threading.Thread(target=server.run, kwargs={"sockets": listening}, name="hopscope-api")
     thread.start()
     try:
         yield turns

@@ -45,6 +45,12 @@ def test_each_address_is_the_page(at: str, path: str) -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this kernel has no IPv6")
+def test_localhost_is_answered_whichever_way_a_browser_takes(at: str) -> None:
+    other = at.replace("127.0.0.1", "[::1]")
+    assert other != at and get(other + "/find")[0] == 200
+
+
 def test_nothing_in_it_is_inline_or_from_elsewhere(at: str) -> None:
     body = get(at + "/")[2].decode()
     assert not re.search(r"<script(?![^>]*src=)|<style| style=| on\w+=|https?://", body), body
