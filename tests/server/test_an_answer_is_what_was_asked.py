@@ -7,9 +7,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from graphql import build_client_schema, get_introspection_query
+from graphql import build_client_schema, get_introspection_query, parse, separate_operations, validate
 
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.server.access.identity import Caller
@@ -145,3 +146,19 @@ def send(server: Server, body: bytes, kind: str = "application/json; charset=utf
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
+
+
+QUESTIONS = Path(__file__).parents[2] / "ui/src/queries"
+
+
+def test_each_question_of_the_page_leaves_room_for_another_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROOTS", limits.ROOTS - 1)
+    monkeypatch.setattr(limits, "FIELDS", limits.FIELDS - 50)
+    document = parse("\n".join(path.read_text() for path in sorted(QUESTIONS.glob("*.graphql"))))
+    schema = Execution([]).schema
+    refused = {
+        name: [error.message for error in validate(schema, question, [limits.Bounded])]
+        for name, question in separate_operations(document).items()
+    }
+    assert refused.keys() >= {"Find", "InstanceView", "MeshView", "CompareView", "Tasks"}
+    assert not any(refused.values()), refused

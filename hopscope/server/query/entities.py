@@ -211,7 +211,11 @@ class Entities:
         return self._trends.of(held["_key"])
 
     def _listeners_of(self, held: Row, window: Window = None) -> list[dict[str, Any]]:
-        found = self._listeners.listeners(_NOBODY, window or {"last": HEALTH_SECONDS})["listeners"]
+        asked_for = window or {"last": HEALTH_SECONDS}
+        # Read once for all processes of an answer.
+        found = once(
+            ("listeners", *asked_for.items()), lambda: self._listeners.listeners(_NOBODY, asked_for)["listeners"]
+        )
         return [listener for listener in found if listener["process"]["id"] == held["id"]]
 
 

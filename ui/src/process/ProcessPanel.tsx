@@ -133,16 +133,14 @@ function Connections({ lines }: { lines: TopologyLine[] }) {
 interface Props {
   topology: WholeTopology;
   process: ProcessDetail;
-  listeners: Listening[];
   held: Seen;
   close: () => void;
 }
 
-export function ProcessPanel({ topology, process, listeners, held, close }: Props) {
+export function ProcessPanel({ topology, process, held, close }: Props) {
   const nodes = topology.nodes.filter((node) => node.process?.id === process.id).map((node) => node.id);
   const lines = topology.edges.filter((line) => nodes.includes(line.client) || nodes.includes(line.server));
-  const own = listeners.filter((it) => it.process.id === process.id);
-  const listening = own.map((it) => it.address).join(", ");
+  const listening = process.listeners.map((it) => it.address).join(", ");
   return (
     <aside class="side process" aria-label={`process ${process.name}`}>
       <header class="panel-head">
@@ -165,7 +163,7 @@ export function ProcessPanel({ topology, process, listeners, held, close }: Prop
         <p class="second">Talks to nobody{listening === "" ? "" : `, listens on ${listening}`}.</p>
       )}
       <h3>Listeners</h3>
-      <Listeners listeners={own} />
+      <Listeners listeners={process.listeners} />
       <section class="held" aria-label="Connections by state">
         <h3>Connections by state</h3>
         <Connections lines={lines} />

@@ -1,18 +1,15 @@
 /* All processes of an instance. */
-import type { Listening, ProcessDetail, WholeTopology } from "../generated/questions";
+import type { ProcessDetail, WholeTopology } from "../generated/questions";
 import { href, query } from "../frame/address";
-import { count, shorten, span } from "../words/numbers";
+import { count, roughly, shorten } from "../words/numbers";
 import { ago } from "../find/state";
 
 interface Props {
   topology: WholeTopology;
   processes: ProcessDetail[];
-  listeners: Listening[];
 }
 
-export function Processes({ topology, processes, listeners }: Props) {
-  const listening = (id: string): string =>
-    listeners.flatMap((it) => (it.process.id === id ? [it.address] : [])).join(", ");
+export function Processes({ topology, processes }: Props) {
   const lines = (id: string): number =>
     topology.edges.filter((line) => [line.client, line.server].includes(id)).length;
   return (
@@ -51,9 +48,9 @@ export function Processes({ topology, processes, listeners }: Props) {
               <td class="mono quiet low" title={process.commandLine ?? undefined}>
                 {shorten(process.commandLine ?? process.executable ?? "", 60)}
               </td>
-              <td class="mono second low">{listening(process.id)}</td>
+              <td class="mono second low">{process.listeners.map((it) => it.address).join(", ")}</td>
               <td class="num">{count(lines(process.id))}</td>
-              <td class="num quiet">{span(ago(process.lastSeen))}</td>
+              <td class="num quiet">{roughly(ago(process.lastSeen))}</td>
             </tr>
           ))}
         </tbody>
