@@ -8,7 +8,7 @@ import { layout } from "../src/topology/layout/layout";
 import { under, widthStep } from "../src/topology/layout/lines";
 import type { Box, Graph, Picture } from "../src/topology/layout/model";
 import { columnsFor, order } from "../src/topology/layout/sides";
-import { anyGraph, graph, largest, processes, smallGraph } from "./graphs";
+import { anyGraph, graph, groups, largest, processes, smallGraph } from "./graphs";
 
 const RUNS = { numRuns: 60 };
 
@@ -54,6 +54,16 @@ describe("overlap", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("leaves a bad line its reason where there is no room for the protocol, too", () => {
+    const [group] = groups(1, 1);
+    const line = {
+      ...{ id: "in", from: group?.members[0]?.id ?? "", to: "p0", label: "HTTPS", note: "1.6 % retransmit", state: "slow" as const },
+      ...{ rate: 10, partial: false, gone: false, cycle: 0 },
+    };
+    const [wire] = layout(graph(processes(2), group ? [group] : [], [line])).wires;
+    expect(wire?.label).toMatchObject({ text: "", note: "1.6 % retransmit" });
   });
 
   it("is none in the largest picture, and every bad line says so", () => {

@@ -12,6 +12,8 @@ const SIZE = 11;
 const BOLD = 1.13;
 /** What stays free between a label and its neighbours. */
 const ASIDE = 8;
+/** Aside of a reason that has no protocol before it: it fits or is not said. */
+const CLOSE = 2;
 const ABOVE = 3;
 
 export interface Ask {
@@ -34,13 +36,18 @@ export function labels(asks: readonly Ask[], taken: readonly Box[], selected: st
   for (const ask of sorted) {
     const { line } = ask;
     const signed = severity(line.state) <= severity("better");
-    const label = textWidth(line.label, SIZE) * BOLD;
-    const note = line.note ? textWidth(` ${line.note}`, SIZE) * (signed ? BOLD : 1) : 0;
-    const w = Math.ceil(label + note + (signed ? 28 : 16));
-    const found = candidates(ask, w).find((box) => boxes.every((other) => apart(box, other)));
-    if (!found) continue;
-    boxes.push(found);
-    placed.set(line.id, { ...found, text: line.label, note: line.note });
+    // What is wrong is worth more than the protocol, where there is no room for both.
+    for (const text of signed && line.note ? [line.label, ""] : [line.label]) {
+      const label = textWidth(text, SIZE) * BOLD;
+      const note = line.note ? textWidth(` ${line.note}`, SIZE) * (signed ? BOLD : 1) : 0;
+      const w = Math.ceil(label + note + (signed ? 28 : 16));
+      const aside = text === "" ? CLOSE : ASIDE;
+      const found = candidates(ask, w).find((box) => boxes.every((other) => apart(box, other, aside)));
+      if (!found) continue;
+      boxes.push(found);
+      placed.set(line.id, { ...found, text, note: line.note });
+      break;
+    }
   }
   return placed;
 }
@@ -55,6 +62,6 @@ function candidates({ curve, outward, above }: Ask, w: number): Box[] {
   return above ? [{ x: above.x - w / 2, y: above.y - h - 5, w, h }, ...along] : along;
 }
 
-function apart(a: Box, b: Box): boolean {
-  return a.x + a.w + ASIDE <= b.x || b.x + b.w + ASIDE <= a.x || a.y + a.h + ABOVE <= b.y || b.y + b.h + ABOVE <= a.y;
+function apart(a: Box, b: Box, aside: number): boolean {
+  return a.x + a.w + aside <= b.x || b.x + b.w + aside <= a.x || a.y + a.h + ABOVE <= b.y || b.y + b.h + ABOVE <= a.y;
 }
