@@ -22,6 +22,7 @@ from tests.server.conftest import Server, servers
 from tests.system.cgroup import Cgroups, cgroups
 
 SHOP, BUYER = "shop-v1-6b746f74dc-9rlmh", "buyer-v1-57b8d4f6c9-mh7tt"
+QUIET = "quiet-v1-7d9c5b8f44-x2m8k"
 SCRIPT = "<script>"
 PROGRAM = Path(__file__).with_name("workload.py")
 CHROMIUM = "/usr/bin/chromium"
@@ -71,7 +72,8 @@ def _program(folder: Path, name: str, made: Cgroups, pod: str, *arguments: str) 
 
 @contextmanager
 def _shop(folder: Path, made: Cgroups) -> Iterator[None]:
-    """`shop` and `<script>` in one pod, `buyer` in another, who also calls where nobody listens."""
+    """`shop` and `<script>` in one pod, `buyer` in another, who also calls where nobody listens; `quiet` in a third,
+    whom nobody calls."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = closed.getsockname()[1]
     running = [_program(folder, "shop", made, "shop", "serve")]
@@ -80,6 +82,7 @@ def _shop(folder: Path, made: Cgroups) -> Iterator[None]:
     running += [
         _program(folder, SCRIPT, made, "shop", "call", port, "5"),
         _program(folder, "buyer", made, "buyer", "call", port, "40", str(nobody)),
+        _program(folder, "quiet", made, "quiet", "serve"),
     ]
     try:
         yield
@@ -96,6 +99,7 @@ def _agent(folder: Path, server: Server, made: Cgroups) -> Iterator[subprocess.P
     places = {
         made.make("shop"): {"service": "shop", "instance": SHOP, "layer": "MESH_DP"},
         made.make("buyer"): {"service": "buyer", "instance": BUYER, "layer": "K8S_SERVICE"},
+        made.make("quiet"): {"service": "quiet", "instance": QUIET, "layer": "K8S_SERVICE"},
     }
     (folder / "places.json").write_text(json.dumps({"version": 1, "cgroups": places}))
     command = [sys.executable, "-m", "hopscope.cli", "agent", "--server", f"unix:{server.socket}"]

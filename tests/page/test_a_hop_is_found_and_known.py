@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import BUYER, SCRIPT, SHOP, Site
@@ -68,3 +69,27 @@ def test_search_finds_pods_processes_and_addresses(page: Page, site: Site) -> No
     page.get_by_role("searchbox").fill(SCRIPT)
     found.get_by_role("link", name=SCRIPT, exact=True).first.click()
     expect(page.get_by_role("complementary", name=f"process {SCRIPT}")).to_be_visible()
+
+
+DIALED = "query($id: ID!) { topology(instance: $id, window: {last: 30}) { edges { address label } } }"
+
+
+def test_an_address_leads_to_who_is_there(page: Page, site: Site) -> None:
+    lines = site.ask(DIALED, id=BUYER)["topology"]["edges"]
+    (address,) = {line["address"] for line in lines if line["label"] == "HTTP"}
+    page.goto(f"{site.address}/find?q={address}")
+    page.get_by_role("region", name="Found").get_by_role("link", name=address, exact=True).click()
+    expect(page.get_by_role("complementary", name=re.compile("^(process shop|peer shop)"))).to_contain_text(address)
+    expect(page).not_to_have_url(re.compile("node="))
+
+
+@pytest.mark.parametrize("view", ["/find", f"/i/{SHOP}/topology?w=live-1m", f"/i/{SHOP}/processes", "/mesh", "/tasks"])
+def test_a_view_asks_one_request_a_second(page: Page, site: Site, view: str) -> None:
+    page.goto(site.address + view)
+    page.locator("main:not([aria-busy=true])").wait_for()
+    page.wait_for_timeout(1000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5500)
+    assert set(asked) == {f"{site.address}/graphql"}
+    assert 3 <= len(asked) <= 6, asked

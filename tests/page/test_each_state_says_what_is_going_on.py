@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+from datetime import datetime, timedelta
 
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import SHOP, Site
+from .conftest import QUIET, SHOP, Site
 
 
 def test_a_silent_agent_is_named(page: Page, site: Site) -> None:
@@ -16,9 +17,9 @@ def test_a_silent_agent_is_named(page: Page, site: Site) -> None:
     site.agent.send_signal(signal.SIGSTOP)
     try:
         stale = page.get_by_role("status").filter(has_text=re.compile(r"^Agent on .* silent for \d+ s\. You see"))
-        expect(stale).to_be_visible(timeout=30_000)
         health = page.get_by_role("contentinfo", name="Health of the measurement")
-        expect(health).to_contain_text(re.compile(r"agent on .* silent for \d+ s"))
+        expect(health).to_contain_text(re.compile(r"agent on .* silent for \d+ s"), timeout=30_000)
+        expect(stale).to_be_visible(timeout=2_000)
     finally:
         site.agent.send_signal(signal.SIGCONT)
     expect(stale).to_have_count(0, timeout=40_000)
@@ -36,6 +37,28 @@ def test_a_window_that_nobody_watched_is_not_called_quiet(page: Page, site: Site
     expect(page.get_by_role("heading", name="Nothing was recorded in this window")).to_be_visible()
     page.get_by_role("button", name="Go live").click()
     expect(page.get_by_role("button", name="shop, inside")).to_be_visible()
+
+
+def test_a_pod_without_traffic_says_who_listens(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/i/{QUIET}/topology?w=live-10s")
+    nothing = page.get_by_role("status").filter(has_text="No traffic in this window")
+    expect(nothing).to_contain_text("none sent or received a byte over TCP.")
+    expect(nothing).to_contain_text(re.compile(r"Listening: quiet on 127\.0\.0\.1:\d+"))
+    page.get_by_role("navigation", name="Instance").get_by_role("link", name="Table").click()
+    expect(nothing).to_be_visible()
+
+
+TIMELINE = "query($id: ID!) { timeline(instance: $id, window: {last: 300}) { at rate } }"
+
+
+def test_a_quiet_window_leads_to_the_last_traffic(page: Page, site: Site) -> None:
+    axis = site.ask(TIMELINE, id=SHOP)["timeline"]
+    first = next(at for at, rate in zip(axis["at"], axis["rate"], strict=True) if rate)
+    start = datetime.fromisoformat(first) - timedelta(seconds=61)
+    page.goto(f"{site.address}/i/{SHOP}/topology?w={start:%Y-%m-%dT%H:%M:%SZ}%2B60s")
+    page.get_by_role("button", name=re.compile(r"^Last traffic, \d\d:\d\d:\d\d$")).click()
+    expect(page.get_by_role("button", name="shop, inside")).to_be_visible()
+    expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_server_that_is_away_keeps_what_was_on_screen(browser: Browser, site: Site) -> None:

@@ -10,6 +10,8 @@ import "./axis.css";
 
 const WIDE = 1000;
 const HIGH = 40;
+/** Nearer to an end a time would be cut off on a phone, %. */
+const RIM = 7;
 
 interface Marked {
   name: string;
@@ -108,6 +110,7 @@ export function Band(props: Props) {
   const { begin, axis } = useDrag(props);
   const part = (second: number): number => Math.min(100, Math.max(0, ((second - axis.start) / axis.seconds) * 100));
   const offset = -new Date(axis.start * 1000).getTimezoneOffset() * 60;
+  const written = ticks(axis, offset).filter((tick) => part(tick) > RIM && part(tick) < 100 - RIM);
   return (
     <div class="band" onPointerDown={(event) => begin(event, props.windows.length - 1, "new")}>
       {props.timeline ? <Bars axis={axis} timeline={props.timeline} /> : null}
@@ -143,7 +146,7 @@ export function Band(props: Props) {
         );
       })}
       <div class="ticks" aria-hidden="true">
-        {ticks(axis, offset).map((tick) => (
+        {written.map((tick) => (
           <span key={tick} style={{ left: `${part(tick)}%` }}>
             {tickText(tick, axis)}
           </span>

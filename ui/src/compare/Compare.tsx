@@ -24,7 +24,6 @@ import { difference, figureName, summary } from "./words";
 import "../line/line.css";
 import "./compare.css";
 
-type By = "a" | "b" | "change";
 type Compared = CompareViewAnswer["compare"];
 
 const text = (span: Span): string => written({ live: false, ...span });
@@ -35,8 +34,7 @@ function windows(opened: number): { a: Span; b: Span } {
 }
 
 /** The surest change of each line, for the picture. */
-function drawn(compared: Compared, by: By): ReadonlyMap<string, Change> | null {
-  if (by !== "change") return null;
+function drawn(compared: Compared): ReadonlyMap<string, Change> {
   const made = new Map<string, Change>();
   for (const row of compared.lines) {
     if (made.has(row.edge)) continue;
@@ -69,8 +67,7 @@ function Tools({ answer, a, b }: { answer: CompareViewAnswer; a: Span; b: Span }
 }
 
 function Answered({ answer, polled, a, b }: { answer: CompareViewAnswer; polled: Polled<CompareViewAnswer>; a: Span; b: Span }) {
-  const by: By = "change";
-  const changes = useMemo(() => drawn(answer.compare, by), [answer.compare]);
+  const changes = useMemo(() => drawn(answer.compare), [answer.compare]);
   const { line } = query.value;
   return (
     <>
@@ -159,7 +156,7 @@ export function Compare({ instance }: { instance: string }) {
       ]),
     [instance],
   );
-  if (answer === null && trouble?.refused && trouble.message.includes('no instance')) return <Gone what="instance" />;
+  if (answer === null && trouble?.refused && trouble.message.includes("no instance")) return <Gone what="instance" />;
   return (
     <>
       {answer && polled ? (

@@ -1,7 +1,7 @@
 /* What search found besides services: pods, processes, addresses. */
 import type { FindAnswer, ServiceRow } from "../generated/questions";
 import { href } from "../frame/address";
-import { span } from "../words/numbers";
+import { roughly } from "../words/numbers";
 import { slug } from "./Services";
 import { ago } from "./state";
 
@@ -56,7 +56,7 @@ export function Found({ found, services }: { found: Row[]; services: ServiceRow[
                   {KINDS[row.kind]}
                   {of(row) === null ? null : <span class="quiet"> {of(row)}</span>}
                 </td>
-                <td class="num quiet">{span(ago(row.lastSeen))}</td>
+                <td class="num quiet">{roughly(ago(row.lastSeen))}</td>
               </tr>
             );
           })}

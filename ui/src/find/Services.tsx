@@ -6,7 +6,7 @@ import { mayChange } from "../frame/session";
 import { Spark } from "../line/Spark";
 import { Sign } from "../words/Sign";
 import { problem } from "../words/state";
-import { NONE, count, many, rate, shorten, span, time, zoned } from "../words/numbers";
+import { NONE, count, many, rate, roughly, shorten, span, time, zoned } from "../words/numbers";
 import { ago, sparkTone, stateInWords, trendInWords, until } from "./state";
 
 export interface Opened {
@@ -58,7 +58,7 @@ function Figures({ row }: { row: ServiceRow | InstanceRow }) {
       <td class="num low">{idle ? NONE : time(row.health.p99Ns)}</td>
       <Trend row={row} />
       <td class="num quiet" title={`last seen ${zoned(row.lastSeen)}`}>
-        {span(ago(row.lastSeen))}
+        {roughly(ago(row.lastSeen))}
       </td>
     </>
   );

@@ -2,6 +2,7 @@
 import type { HealthNow } from "../generated/questions";
 import { type AgentSeen, SILENT_SECONDS, serverNow, silence } from "../frame/health";
 import type { Tone } from "../line/figures";
+import { WORDS } from "../words/Sign";
 import { rate, span } from "../words/numbers";
 
 const RECENT_SECONDS = 120;
@@ -22,7 +23,10 @@ export function stateInWords(health: HealthNow, lastSeen: string, host: string |
   if (agent && silence(agent) > SILENT_SECONDS) return `agent silent for ${span(silence(agent))}`;
   if (health.state === "HEALTHY") return "healthy";
   const [first, ...more] = health.reasons;
-  if (first !== undefined) return more.length > 0 ? `${first} and ${more.length} more` : first;
+  if (first !== undefined) {
+    // The word first: there may be no room for more.
+    return `${WORDS[health.state]}: ${more.length > 0 ? `${first} and ${more.length} more` : first}`;
+  }
   if (health.lines > 0) return "too little to tell";
   return ago(lastSeen) > RECENT_SECONDS ? `no traffic for ${span(ago(lastSeen))}` : "no traffic";
 }

@@ -21,7 +21,7 @@ import { topologyFiles } from "../topology/export/files";
 import { LineTable } from "../topology/table/LineTable";
 import { Banners, type Travel } from "../topology/view/States";
 import { Topology } from "../topology/view/Topology";
-import { axisOf, openProcess, setWindow, starting, timeline, variables, windowOf } from "./asked";
+import { axisOf, lastTraffic, openProcess, setWindow, starting, timeline, variables, windowOf } from "./asked";
 import { Gone } from "./Gone";
 import { Place } from "./Place";
 import "./instance.css";
@@ -94,10 +94,7 @@ function Panel({ answer }: { answer: InstanceViewAnswer }) {
   const open = openProcess();
   const process = answer.processes?.processes.find((it) => it.id === open);
   if (process) {
-    const listeners = answer.listeners?.listeners ?? [];
-    return (
-      <ProcessPanel topology={topology} process={process} listeners={listeners} held={single(answer, process.id)} close={close} />
-    );
+    return <ProcessPanel topology={topology} process={process} held={single(answer, process.id)} close={close} />;
   }
   const node = topology.nodes.find((it) => it.id === open);
   if (node && answer.processes) return <PeerPanel topology={topology} node={node} close={close} />;
@@ -116,16 +113,21 @@ function Panel({ answer }: { answer: InstanceViewAnswer }) {
   );
 }
 
-function travel(topology: WholeTopology): Travel {
-  const window = windowOf();
-  const times = topology.edges.flatMap((line) => (line.lastTraffic === null ? [] : [Date.parse(line.lastTraffic)]));
-  const last = times.length > 0 ? Math.max(...times) : null;
+/** Where else there is something to see, for a window without a line. */
+function travel(answer: InstanceViewAnswer): Travel {
+  const last = lastTraffic();
   return {
     last,
     toLast: last === null ? null : () => setWindow({ live: false, start: last / 1000 - 60, seconds: 120 }, false),
-    toLive: window.live ? null : () => setWindow(LIVE, false),
-    listening: [],
+    toLive: windowOf().live ? null : () => setWindow(LIVE, false),
+    listening: (answer.processes?.processes ?? []).flatMap((it) => it.listeners.map((at) => `${it.name} on ${at.address}`)),
   };
+}
+
+/** What has an address that was searched for: a peer, else who is dialed there. */
+function nodeAt(topology: WholeTopology, address: string): string | null {
+  const node = topology.nodes.find((it) => it.address === address);
+  return node?.id ?? topology.edges.find((line) => line.address === address)?.server ?? null;
 }
 
 interface Shown {
@@ -134,10 +136,15 @@ interface Shown {
   tab: Tab;
 }
 
+/** Whether there is a picture, or what stands in its place. */
+function drawn(topology: WholeTopology, tab: Tab): boolean {
+  return tab !== "processes" && (topology.edges.length === 0 || (tab === "topology" && !matchMedia(PHONE).matches));
+}
+
 function Content({ answer, polled, tab }: Shown) {
   const { topology } = answer;
-  if (tab === "processes") return <Processes topology={topology} processes={answer.processes?.processes ?? []} listeners={answer.listeners?.listeners ?? []} />;
-  if (tab === "table" || matchMedia(PHONE).matches) {
+  if (tab === "processes") return <Processes topology={topology} processes={answer.processes?.processes ?? []} />;
+  if (!drawn(topology, tab)) {
     const { sort } = query.value;
     return (
       <LineTable data={topology} selected={selected()} onSelect={select} sort={sort ?? null} onSort={(to) => set({ sort: to }, true)} />
@@ -157,7 +164,7 @@ function Content({ answer, polled, tab }: Shown) {
       onWidth={(width) => set({ width: width === "rate" ? null : width })}
       z={query.value.z ?? null}
       onMoved={(z) => set({ z }, true)}
-      travel={travel(topology)}
+      travel={travel(answer)}
     />
   );
 }
@@ -175,17 +182,22 @@ function Answered({ answer, polled, tab }: Shown) {
   const { topology } = answer;
   const window = windowOf();
   const span = answered(topology.window);
+  const { node } = query.value;
+  useEffect(() => {
+    const found = node === undefined ? null : nodeAt(topology, node);
+    if (found !== null) set({ node: null, process: found }, true);
+  }, [node, topology]);
   useEffect(polled.now, [query.value.w, query.value.line, openProcess(), tab]);
   return (
     <>
       <div class="place">
         <Place instance={topology.instance} />
-        {tab === "topology" && !matchMedia(PHONE).matches ? null : (
+        {drawn(topology, tab) ? null : (
           <Banners data={topology} trouble={polled.trouble.value} at={polled.at.value} retry={polled.now} />
         )}
       </div>
       <div class="work">
-        <main id="main" class={tab} tabIndex={-1}>
+        <main id="main" class={drawn(topology, tab) ? "topology" : tab} tabIndex={-1}>
           <h1 class="unseen">
             {tab} of {topology.instance.name}
           </h1>
@@ -209,11 +221,13 @@ export function InstanceView({ instance, tab }: { instance: string; tab: Tab }) 
   useRows();
   useKeys(tab);
   const task = useRef<TaskRow | null>(null);
-  const polled = usePoll(Question, instance, () => variables(instance, task.current), {
+  const idle = useRef(false);
+  const polled = usePoll(Question, instance, () => variables(instance, task.current, idle.current), {
     every: () => (starting(task.current) ? SOON : EVERY),
   });
   const answer = polled?.answer.value ?? null;
   task.current = answer?.topology.instance.task ?? null;
+  idle.current = answer?.topology.edges.length === 0;
   const trouble = polled?.trouble.value ?? null;
   useHealth(answer);
   useOffers(answer?.topology ?? null);

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { InstanceViewAsked, OnAxis, TaskRow } from "../generated/questions";
 import { path, query, set } from "../frame/address";
 import { serverNow } from "../frame/health";
-import { LIVE, type Span, type Window, asked, at, read, written } from "../frame/window";
+import { LIVE, type Span, type Window, asked, at, onward, read, written } from "../frame/window";
 import { around } from "../axis/ticks";
 
 /** The axis changes slowly: it is asked for with every fifth question, and when its part of time changed. */
@@ -14,6 +14,13 @@ const PROCESS = /^[0-9a-f]{16}$/;
 let since = EVERY;
 let last = "";
 export const timeline = signal<OnAxis | null>(null);
+
+/** When bytes last moved, ms, as far as the axis reaches; null: at no time. */
+export function lastTraffic(): number | null {
+  const axis = timeline.value;
+  const moments = axis?.at.filter((_, index) => (axis.rate[index] ?? 0) > 0).map((it) => Date.parse(it)) ?? [];
+  return moments.length > 0 ? Math.max(...moments) : null;
+}
 
 export function windowOf(): Window {
   return read(query.value.w ?? null) ?? LIVE;
@@ -53,19 +60,25 @@ function connections(window: Window, line: string | null, process: string | null
   return process !== null && PROCESS.test(process) ? { connections: true, held: process } : { connections: false };
 }
 
-export function variables(instance: string, task: TaskRow | null | undefined): InstanceViewAsked {
+const before = { of: "", end: 0 };
+
+/** `idle`: the answer before had no line. Then it matters who listens. */
+export function variables(instance: string, task: TaskRow | null | undefined, idle: boolean): InstanceViewAsked {
   const window = windowOf();
-  const span = at(window, serverNow(), starting(task) ? 0 : undefined);
+  const key = `${instance} ${written(window)}`;
+  const now = at(window, serverNow(), starting(task) ? 0 : undefined);
+  const span = window.live && before.of === key ? onward(before.end, now) : now;
+  before.of = key;
+  before.end = span.start + span.seconds;
   const line = query.value.line ?? null;
   const process = openProcess();
-  const key = `${instance} ${written(window)}`;
   return {
     instance,
     window: asked(span),
     axis: asked(axisOf(window, span)),
     edge: line ?? "0",
     line: line !== null,
-    processes: path.value[2] === "processes" || process !== null,
+    processes: path.value[2] === "processes" || process !== null || idle,
     timeline: axisDue(key),
     ...connections(window, line, process),
   };

@@ -26,7 +26,7 @@ function RuleForm(props: { number: number; draft: Draft; change: (draft: Draft) 
         <span>path matches</span>
         <input
           class="mono"
-          placeholder="any, or a regular expression like ^/api/.*"
+          placeholder="any, or for example ^/api/"
           value={draft.path}
           onInput={(event) => set({ path: event.currentTarget.value })}
         />

@@ -47,7 +47,9 @@ export function TaskTable({ tasks, all = false }: { tasks: TaskRow[]; all?: bool
           {all ? <th scope="col">instance</th> : null}
           <th scope="col">started</th>
           <th scope="col">ran</th>
-          <th scope="col">by</th>
+          <th scope="col" class="low">
+            by
+          </th>
           <th scope="col" class="low">
             rules
           </th>
@@ -73,7 +75,7 @@ export function TaskTable({ tasks, all = false }: { tasks: TaskRow[]; all?: bool
             ) : null}
             <td title={zoned(task.createdAt)}>{clock(task.createdAt)}</td>
             <td>{ran(task)}</td>
-            <td>{task.owner}</td>
+            <td class="low">{task.owner}</td>
             <td class="low">{task.rules.length === 0 ? "none" : many(task.rules.length, "rule")}</td>
             <td class="second low">{remark(task)}</td>
           </tr>

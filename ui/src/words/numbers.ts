@@ -69,6 +69,11 @@ export function span(seconds: number): string {
   return `${Math.floor(whole / per)} ${big}${over > 0 ? ` ${over} ${small}` : ""}`;
 }
 
+/** The same in its largest unit, for what is looked at and not reckoned with: `40 s`, `6 min`, `2 d`. */
+export function roughly(seconds: number): string {
+  return span(seconds).split(" ").slice(0, 2).join(" ");
+}
+
 /** 0 to 1: two digits below 1 %, one below 10 %, else none. Less than all never reads as all. */
 export function share(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;

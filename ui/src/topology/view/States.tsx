@@ -2,7 +2,7 @@
 
 import type { Trouble } from "../../api/poll";
 import { Banner, ErrorBanner, useLater } from "../../frame/Banner";
-import { SILENT_SECONDS } from "../../frame/health";
+import { SILENT_SECONDS, serverNow, silentFor } from "../../frame/health";
 import type { WholeTopology } from "../../generated/questions";
 import { clock, many, share, span } from "../../words/numbers";
 import { SEEN_ENOUGH } from "../scene";
@@ -26,7 +26,7 @@ interface BannersProps {
 
 export function Banners({ data, trouble, at, retry }: BannersProps) {
   if (data === null) return null;
-  const silent = data.agentSilentSeconds ?? 0;
+  const silent = silentFor(data.instance.host, data.agentSilentSeconds);
   const lines = seen(data);
   return (
     <>
@@ -43,7 +43,7 @@ export function Banners({ data, trouble, at, retry }: BannersProps) {
 }
 
 function lastSecond(data: WholeTopology, silent: number): number {
-  return Math.min(Date.parse(data.window.to), Date.now() - silent * 1000) - 1000;
+  return Math.min(Date.parse(data.window.to), (serverNow() - silent) * 1000) - 1000;
 }
 
 /** `93 % of the connections of this window were seen: ...`, null when nearly all was. */
@@ -77,7 +77,7 @@ export function Nothing({ data, trouble, retry, travel }: NothingProps) {
   if (data === null) return late ? <Loading /> : <div class="stage" />;
   if (data.edges.length > 0) return <div class="stage" />;
   const task = data.instance.task;
-  const young = task !== null && Date.now() - Date.parse(task.createdAt) < 60_000;
+  const young = task !== null && serverNow() * 1000 - Date.parse(task.createdAt) < 60_000;
   return young ? <Starting data={data} /> : <Empty data={data} travel={travel} />;
 }
 
@@ -100,7 +100,7 @@ function Starting({ data }: { data: WholeTopology }) {
   const begun = Date.parse(task.createdAt);
   const traced = task.tracedAt === null ? null : Date.parse(task.tracedAt);
   const watched = task.processes ?? data.instance.processes;
-  const waits = (Date.now() - (traced ?? begun)) / 1000;
+  const waits = Math.max(0, serverNow() - (traced ?? begun) / 1000);
   const step = (done: boolean, text: string, seconds: number | null) => (
     <li class={done ? "done" : ""}>
       <i aria-hidden="true" />
@@ -145,7 +145,7 @@ function Empty({ data, travel }: { data: WholeTopology; travel: Travel }) {
         <h2>{recorded ? "No traffic in this window" : "Nothing was recorded in this window"}</h2>
         {recorded ? (
           <p>
-            {watched} watched from {clock(from)} to {clock(to)}; none sent or received a byte over TCP or UDP.
+            {watched} watched from {clock(from)} to {clock(to)}; none sent or received a byte over TCP.
             {travel.listening.length > 0 ? ` Listening: ${travel.listening.join(", ")}.` : ""}
           </p>
         ) : (

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Trouble } from "../../api/poll";
 import { bind } from "../../frame/keys";
+import { SILENT_SECONDS, silentFor } from "../../frame/health";
 import { tell } from "../../frame/Say";
 import type { WholeTopology } from "../../generated/questions";
 import { scene as sceneOf, type Change, type Scene, type WidthBy } from "../scene";
@@ -39,8 +40,8 @@ export interface TopologyProps {
 
 export function Topology(props: TopologyProps) {
   const { data, selected } = props;
-  const silent = data?.agentSilentSeconds ?? 0;
-  const stale = silent > STALE_SECONDS || (props.trouble !== null && data !== null);
+  const silent = data === null ? 0 : silentFor(data.instance.host, data.agentSilentSeconds);
+  const stale = silent > SILENT_SECONDS || (props.trouble !== null && data !== null);
   const [held, setHeld] = useState(false);
   const scene = useScene(props, stale, held);
   const wish = `${selected?.kind ?? ""} ${selected?.id ?? ""} ${data?.instance.id ?? ""} ${props.changes ? "compared" : ""}`;
@@ -87,9 +88,6 @@ export function Topology(props: TopologyProps) {
     </section>
   );
 }
-
-/** An agent reports once a second. */
-const STALE_SECONDS = 6;
 
 /** The scene of the last answer. Once dense, and with so many places, it stays so while the instance is looked at. */
 function useScene(props: TopologyProps, stale: boolean, held: boolean): Scene | null {
