@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -195,3 +196,33 @@ def test_a_directory_has_one_owner(tmp_path: Path) -> None:
     )
     held.communicate(b"\n")
     assert second.returncode == 1 and b"StoreError: cannot open the store" in second.stderr
+
+
+def test_an_insert_that_a_kill_cut_off_is_done_again(tmp_path: Path) -> None:
+    """Between the engine's note of a token and its part's name there is no moment to kill it at: the part is taken."""
+    name = "from hopscope.server.storage."
+    code = f"""
+import os, sys
+from pathlib import Path
+{name}embedded import Embedded
+{name}native import Column
+{name}store import Insert
+store = Embedded(Path(sys.argv[1]))
+for table in ("cut", "whole"):
+    store.command(f"CREATE TABLE IF NOT EXISTS {{table}} (id UInt64) ENGINE = MergeTree ORDER BY id"
+                  " SETTINGS non_replicated_deduplication_window = 100")
+    for number in (1, 2, 3):
+        store.insert(Insert(table, (Column("id", "UInt64", [number]),), 1), f"token {{number}}")
+print([[row["id"] for row in store.query(f"SELECT id FROM {{table}} ORDER BY id")] for table in ("cut", "whole")])
+sys.stdout.flush()
+os.kill(os.getpid(), 9)
+"""
+
+    def killed() -> str:
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60).stdout.strip()
+
+    assert killed() == "[[1, 2, 3], [1, 2, 3]]"
+    (table,) = (Path(link) for link in (tmp_path / "store" / "data" / "hopscope").iterdir() if link.name == "cut")
+    shutil.rmtree(table / "all_3_3_0")
+    assert killed() == "[[1, 2, 3], [1, 2, 3]]"

@@ -16,6 +16,7 @@ from hopscope.server.storage.native import block
 from hopscope.server.storage.rolling import steps
 from hopscope.server.storage.store import Insert, StoreError
 from hopscope.server.storage.tables.kept import RESOLUTIONS
+from hopscope.server.storage.tokens import forget_unfinished
 
 # The engine would read a config.xml of the directory we happen to be started in. The pools are those of a machine with
 # two cores: by default it starts about 150 threads. Statistics of columns are for joins that we do not ask for.
@@ -48,6 +49,7 @@ class Embedded:
         config = directory / "clickhouse.xml"
         config.write_text(_CONFIG)
         self._session_of: Callable[[], Any] = lambda: session_kind(f"{directory / 'store'}?config-file={config}")
+        forget_unfinished(directory / "store")
         try:
             self._writer = self._session_of()
             self._writer.query(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
