@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from hopscope.demo.bootstrap import ACCESS_LOG_SOCKET
 from hopscope.demo.discovery import SETTINGS
 from tests.server.conftest import Server, servers
 
@@ -24,7 +25,13 @@ INSTANCE = "query($id: ID!) { instance(id: $id) { id } }"
 def halves(folder: Path, mode: str) -> Iterator[Server]:
     """Until the agent has told of the pods."""
     with servers() as make:
-        server = make().start()
+        server = make()
+        # Where the proxies of the demo tell of what they passed on.
+        server.socket = ACCESS_LOG_SOCKET
+        server.start()
+        # They are not root.
+        ACCESS_LOG_SOCKET.parent.chmod(0o755)
+        ACCESS_LOG_SOCKET.chmod(0o666)
         command = [sys.executable, "-m", "hopscope.cli", "agent", "--config", str(SETTINGS), "--mode", mode]
         command += ["--server", f"unix:{server.socket}", "--socket", str(folder / "agent.sock")]
         with (folder / "agent.log").open("w") as log:
