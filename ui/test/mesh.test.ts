@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { MeshLineRow } from "../src/generated/questions";
 import { CARD } from "../src/mesh/lanes";
 import { layout, type MeshPicture, type MeshService } from "../src/mesh/layout";
-import { figure } from "../src/mesh/words";
+import { figure, namespaceName } from "../src/mesh/words";
 
 const service = (id: string, layer: number, ordinal: number, namespace = "default"): MeshService => ({
   id, name: id, namespace, layer, ordinal, instances: [id], requests: 1, errors: 0, rate: 1, p99Ns: 1, state: "HEALTHY", reasons: [],
@@ -91,4 +91,9 @@ test("what proxies pass on unread is told in connections, and never as 0/s", () 
   expect(figure({ ...dns, connections: 0 }, "rate", 60)).toBe("0/s");
   expect(figure({ ...dns, connections: 0 }, "errors", 60)).toBe("–");
   expect(figure({ ...line("a", "b"), requests: 600, rate: 10, connections: 4 }, "rate", 60)).toBe("10/s");
+});
+
+test("what has no namespace stands under words, too", () => {
+  expect(layout({ services: [service("a", 0, 0, "")], lines: [] }, () => 80).bands.map((it) => namespaceName(it.name))).toEqual(["no namespace"]);
+  expect(namespaceName("default")).toBe("default");
 });

@@ -36,7 +36,7 @@ function service(): string | null {
 }
 
 function Bar({ mesh }: { mesh: WholeMesh }) {
-  const namespaces = [...new Set(mesh.services.map((it) => it.namespace))].sort();
+  const namespaces = [...new Set(mesh.services.map((it) => it.namespace))].filter((it) => it !== "").sort();
   const { w, label } = query.value;
   return (
     <div class="placebar">

@@ -7,7 +7,7 @@ import { Sign, WORDS } from "../words/Sign";
 import { bad, problem } from "../words/state";
 import { CARD } from "./lanes";
 import { type MeshPicture, type Placed, layout } from "./layout";
-import { type Figure, figure, perSecond, rateInWords, unread } from "./words";
+import { type Figure, figure, namespaceName, perSecond, rateInWords, unread } from "./words";
 
 const CLASSES: Record<string, string> = { FAILING: "fail", SLOW: "slow", HEALTHY: "ok", NONE: "none" };
 /** Less than there is, so that no rounding brings a scroll bar, px. */
@@ -117,7 +117,7 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
       >
         {picture.bands.map((band) => (
           <span key={band.name} class="band-name quiet" style={{ top: `${band.y}px`, width: `${picture.width}px` }}>
-            {band.name}
+            {namespaceName(band.name)}
           </span>
         ))}
         <Hops picture={picture} selected={selected} seconds={seconds} />

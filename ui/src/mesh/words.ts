@@ -16,6 +16,9 @@ export function p99(line: MeshLineRow): number | null {
   return (part(line, "whole", "CLIENT") ?? part(line, "whole"))?.percentiles[4] ?? null;
 }
 
+/** What has no namespace is called so: a proxy outside of a cluster, or an address. */
+export const namespaceName = (name: string): string => (name === "" ? "no namespace" : name);
+
 /** Whether a proxy passed it on unread: then an access log has connections that ended, and no requests. */
 export const unread = (line: MeshLineRow): boolean => line.requests === 0 && line.connections > 0;
 
