@@ -31,9 +31,10 @@ ROWS = 200_000
 # The engine alone: the same rows, already columns, in groups as the server makes them.
 BARE = """
 import sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from hopscope.server.groups import store_group
-from hopscope.server.analysis.tables import inserts
+from hopscope.server.analysis.tables import Told, inserts
 from hopscope.server.storage.embedded import Embedded
 from hopscope.server.storage.schema import prepare
 from hopscope.server.storage.tables.kept import Retention
@@ -41,15 +42,16 @@ from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 store = Embedded(Path(sys.argv[1]))
 prepare(store, Retention(24, 168, 4320))
 print("open", flush=True)
-number = 0
+number, threads = 0, ThreadPoolExecutor(3)
 for line in sys.stdin:
     folder, group = line.split()
     batches = [wire.Batch.FromString(file.read_bytes()) for file in sorted(Path(folder).iterdir())]
-    rows = [inserts(batch, 0, 0) for batch in batches]
+    told = [Told(batch, 0, 0) for batch in batches]
+    rows = [inserts(told[first:first + int(group)]) for first in range(0, len(told), int(group))]
     start = time.perf_counter()
-    for first in range(0, len(rows), int(group)):
+    for one in rows:
         number += 1
-        store_group(store, rows[first:first + int(group)], f"bare-{number}")
+        store_group(store, one, f"bare-{number}", threads)
     print(time.perf_counter() - start, flush=True)
 """
 

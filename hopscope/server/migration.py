@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from hopscope.server import ServerError
 from hopscope.server.folder import InUse, owned
@@ -37,5 +37,6 @@ def migrate(settings: ServerSettings, to: str) -> Iterator[Progress]:
         prepare(target, retention)
         ledger = Ledger(folder / "stored")
         stack.callback(ledger.close)
-        Ingest(source, Spool(folder / "spool"), ledger, alone=True).replay()
+        with closing(Ingest(source, Spool(folder / "spool"), ledger, alone=True)) as ingest:
+            ingest.replay()
         yield from move(source, target, identity, folder / "moved.json", str(address))

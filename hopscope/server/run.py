@@ -111,6 +111,7 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             ledger = Ledger(settings.data_dir / "stored")
             stack.callback(ledger.close)
             ingest = Ingest(store, spool, ledger, alone=settings.store is None)
+            stack.callback(ingest.close)
             if stored := ingest.replay():
                 log.info("%d batches were left in the spool; they are stored now", stored)
         except StoreError as error:

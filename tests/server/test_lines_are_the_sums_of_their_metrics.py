@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from hopscope.agent.reporters.blocks import Blocks
 from hopscope.edges.model import Edge, Profile, Value
 from hopscope.edges.state import SYN_RETRY_BUCKET, state_of
 from hopscope.server.analysis.lines import Line
-from hopscope.server.analysis.tables import inserts
+from hopscope.server.analysis.tables import Told, inserts, together
 from hopscope.server.groups import store_group
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.reader import Reader
@@ -74,13 +75,16 @@ def some(second: int) -> Profile:
 def told(store: Store, seconds: int) -> None:
     blocks = Blocks(1, "test")
     batches = [
-        inserts(batch, 1000 * SECOND, 0)
+        Told(batch, 1000 * SECOND, 0)
         for second in range(SECOND, SECOND + seconds, 37)
         for _, batch in blocks.batches(some(second))
     ]
-    for _ in range(2):
-        # As one group, which has each label in several batches, and as one that is stored again.
-        store_group(store, batches, "told")
+    # Rows of several batches at once, and several of these as one group; then that group again.
+    half = len(batches) // 2
+    rows = together([inserts(batches[:half]), inserts(batches[half:])])
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(2):
+            store_group(store, rows, "told", threads)
 
 
 def said(line: Line) -> dict[str, object]:

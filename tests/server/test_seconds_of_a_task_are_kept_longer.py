@@ -10,7 +10,7 @@ import pytest
 
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.entities import Name
-from hopscope.server.analysis.tables import inserts
+from hopscope.server.analysis.tables import Told, inserts
 from hopscope.server.analysis.tasks import Event, Task, body
 from hopscope.server.keeping import HOUR, LATE_SECONDS, Keeping, due
 from hopscope.server.query.edge_series import EdgeSeries
@@ -46,7 +46,7 @@ def put(store: Store, start: int) -> dict[str, int]:
         for side in (CLIENT, SERVER):
             traffic(batch, of, side, 10 + number)
         traffic(batch, strange, CLIENT)
-        for insert in inserts(batch, 0, 0):
+        for insert in inserts([Told(batch, 0, 0)]):
             store.insert(insert, f"{start}-{number}")
     return {"mine": line(mine, "10.0.0.2:80"), "strange": line(other, "10.0.0.9:80")}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hopscope.agent.reporters.blocks import Blocks, Gap
 from hopscope.edges.model import Connections, Edge, End, Listener, Probe, Profile, Side, Value, Window
-from hopscope.server.analysis.tables import inserts
+from hopscope.server.analysis.tables import Told, inserts
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 GOLDEN = Path(__file__).with_name("batch.hex")
@@ -54,7 +54,7 @@ def test_an_agent_writes_the_golden_bytes() -> None:
 
 def test_a_server_reads_them() -> None:
     batch = wire.Batch.FromString(bytes.fromhex(GOLDEN.read_text()))
-    rows = {insert.table: insert for insert in inserts(batch, 1_700_000_000_100, 100)}
+    rows = {insert.table: insert for insert in inserts([Told(batch, 1_700_000_000_100, 100)])}
     assert {table: insert.rows for table, insert in rows.items()} == {
         "agent": 1,
         "process": 2,

@@ -11,7 +11,6 @@ from hopscope.server.access.door import Door
 from hopscope.server.access.identity import NotAllowed, Unknown
 
 _KEY = "authorization"
-_NOTHING = object()
 
 
 class Admission(grpc.aio.ServerInterceptor):
@@ -75,23 +74,26 @@ class Admission(grpc.aio.ServerInterceptor):
         return token.strip()
 
 
-async def _only(requests: AsyncIterator[Any], context: Any) -> Any:
-    request = await anext(requests, _NOTHING)
-    if request is _NOTHING:
+async def only(context: Any) -> Any:
+    """The request of a call that has one."""
+    # Not by gRPC's iterator of requests: it keeps the last one and is itself part of a cycle, so that each batch stayed
+    # in memory for minutes.
+    request = await context.read()
+    if request is grpc.aio.EOF:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a call without a request")
     return request
 
 
 def _single(answer: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[AsyncIterator[Any], Any], Awaitable[Any]]:
     async def behaviour(requests: AsyncIterator[Any], context: Any) -> Any:
-        return await answer(await _only(requests, context), context)
+        return await answer(await only(context), context)
 
     return behaviour
 
 
 def _each(answers: Callable[[Any, Any], AsyncIterator[Any]]) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
     async def behaviour(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        async for answer in answers(await _only(requests, context), context):
+        async for answer in answers(await only(context), context):
             yield answer
 
     return behaviour

@@ -87,8 +87,13 @@ class Bounds:
         refused = [edge.id for edge in batch.edges if not self._known(hour, edge)]
         if refused:
             hour.refused = np.union1d(hour.refused, np.array(refused, "<u8"))
-        told = [np.array(block.line, "<u8") for block in batch.blocks]
-        lines = np.unique(np.concatenate([*told, np.array([edge.id for edge in batch.edges], "<u8")]))
+        told = {line for block in batch.blocks for line in block.line}
+        told.update(edge.id for edge in batch.edges)
+        lines = np.fromiter(told, "<u8", len(told))
+        if not len(hour.refused) and _within(lines, hour.lines):
+            # As good as always.
+            return _NONE
+        lines.sort()
         new = np.setdiff1d(np.setdiff1d(lines, hour.lines, True), hour.refused, True)
         room = self._limits[0] - len(hour.lines)
         if len(new) > room:
@@ -107,6 +112,12 @@ class Bounds:
             return False
         known.add(edge.id)
         return True
+
+
+def _within(numbers: Any, known: Any) -> bool:
+    """Whether all numbers are in an array that is sorted."""
+    at = np.searchsorted(known, numbers)
+    return bool((at < len(known)).all() and (known[at] == numbers).all())
 
 
 def _leave_out(block: wire.Block, lines: Any, labels: set[int]) -> int:

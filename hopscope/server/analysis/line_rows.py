@@ -1,9 +1,9 @@
-"""The rows of a batch's metrics as those of its lines: one for each line and side, with the columns of tables/lines.
-Pure."""
+"""The rows of batches' metrics as those of their lines: one for each batch, line and side, with the columns of
+tables/lines. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,17 +14,17 @@ from hopscope.server.storage.native import Column, Lists
 from hopscope.server.storage.store import Insert
 from hopscope.server.storage.tables.lines import COLUMNS, METRICS, Summed
 
-_SIDES = np.uint64(4)
+_SIDES = 4
 
 
-def insert(second: int, measured: Mapping[str, Any], words: Sequence[str]) -> Insert:
-    """`measured`: the columns of the metrics' rows, see tables; `words`: what their labels mean."""
+def insert(measured: Mapping[str, Any]) -> Insert:
+    """`measured`: the columns of the metrics' rows, see there."""
     taken = np.flatnonzero(np.isin(measured["metric"], METRICS))
     if not len(taken):
         return Insert("line_1s", (), 0)
-    rows = _Rows(second, measured, taken, words)
+    rows = _Rows(measured, taken)
     columns = (
-        Column("ts", "DateTime", np.full(rows.count, second, "<u4")),
+        Column("ts", "DateTime", rows.seconds),
         Column("line", "UInt64", rows.lines),
         Column("side", "UInt8", rows.sides),
         *(Column(column.name, column.type, rows.values(column)) for column in COLUMNS),
@@ -33,68 +33,74 @@ def insert(second: int, measured: Mapping[str, Any], words: Sequence[str]) -> In
 
 
 class _Rows:
-    """The rows under way: which line and side each is, and to which of them each row of the batch belongs."""
+    """The rows under way: which batch, line and side each is, and to which of them each row of a metric belongs."""
 
-    def __init__(self, second: int, measured: Mapping[str, Any], taken: Any, words: Sequence[str]) -> None:
-        self._second, self._measured, self._words = second, measured, words
-        self._metric = measured["metric"][taken]
-        self._taken = taken
+    def __init__(self, measured: Mapping[str, Any], taken: Any) -> None:
+        # By metric, so that a column looks at its own rows only. All numbers of METRICS fit, which sorts faster.
+        taken = taken[np.argsort(measured["metric"][taken].astype("<u2"), kind="stable")]
+        self._measured, self._taken = measured, taken
+        self._begin = np.cumsum(measured["filled"], dtype="<i8") - measured["filled"]
+        self._codes = {word: code for code, word in enumerate(measured["words"])}
+        metric = measured["metric"][taken]
+        begin, end = (np.searchsorted(metric, METRICS, side) for side in ("left", "right"))
+        self._of = {number: slice(*at) for number, *at in zip(METRICS, begin, end, strict=True)}
         known, line = np.unique(measured["line"][taken], return_inverse=True)
-        sides = line.astype("<u8") * _SIDES + measured["side"][taken]
-        found, self._row = np.unique(sides, return_inverse=True)
+        place = (measured["batch"][taken] * len(known) + line) * _SIDES + measured["side"][taken]
+        found, self._row = np.unique(place, return_inverse=True)
         self.count = len(found)
-        self.lines = known[found // _SIDES]
+        self.lines = known[found // _SIDES % len(known)]
         self.sides = (found % _SIDES).astype("u1")
+        self.seconds = np.zeros(self.count, "<u4")
+        self.seconds[self._row] = measured["second"][taken]
 
     def values(self, column: Summed) -> Any:
         """The values of a column."""
-        chosen = np.isin(self._metric, column.metrics)
+        at = np.concatenate([np.arange(len(self._taken))[self._of[number]] for number in column.metrics])
         if column.label is not None:
-            chosen &= self._labelled(column.label)
-        counts = self._measured["count"][self._taken]
+            at = at[self._labelled(at, column.label)]
+        counted = self._measured["count"][self._taken[at]] > 0
         match column.part:
             case "counts":
-                return self._counts(chosen & ~self._labelled(ABSENT) & (counts > 0))
+                return self._counts(at[counted & ~self._labelled(at, ABSENT)])
             case "histogram":
-                return self._histograms(chosen, column.name == "handshake")
+                return self._histograms(at, column.name == "handshake")
             case "last":
-                at = self._merged(chosen, np.maximum, 0.0, "sum")
-                seen = np.isin(np.arange(self.count), self._row[chosen])
-                return np.where(seen, self._second, 0), np.where(seen, at, 0.0)
+                last = self._merged(at, np.maximum, 0.0, "sum")
+                seen = np.zeros(self.count, bool)
+                seen[self._row[at]] = True
+                return np.where(seen, self.seconds, 0), np.where(seen, last, 0.0)
             case "least":
-                return self._merged(chosen, np.minimum, np.inf, "min")
+                return self._merged(at, np.minimum, np.inf, "min")
             case "second":
                 moved = np.zeros(self.count, "<u4")
-                moved[self._row[chosen & (counts > 0)]] = self._second
+                here = self._row[at[counted]]
+                moved[here] = self.seconds[here]
                 return moved
             case "total":
-                return self._merged(chosen, np.add, 0.0, "sum")
+                return self._merged(at, np.add, 0.0, "sum")
             case _:
-                return self._merged(chosen, np.add, np.uint64(0), column.part)
+                return self._merged(at, np.add, np.uint64(0), column.part)
 
-    def _labelled(self, label: str) -> Any:
-        return np.array([word == label for word in self._words])[self._measured["label"][self._taken]]
+    def _labelled(self, at: Any, label: str) -> Any:
+        return self._measured["label"][self._taken[at]] == self._codes.get(label, len(self._codes))
 
-    def _merged(self, chosen: Any, how: Any, nothing: Any, part: str) -> Any:
+    def _merged(self, at: Any, how: Any, nothing: Any, part: str) -> Any:
         made = np.full(self.count, nothing)
-        how.at(made, self._row[chosen], self._measured[part][self._taken[chosen]])
+        how.at(made, self._row[at], self._measured[part][self._taken[at]])
         return made
 
-    def _counts(self, chosen: Any) -> Lists:
-        at = np.flatnonzero(chosen)
+    def _counts(self, at: Any) -> Lists:
         at = at[np.argsort(self._row[at], kind="stable")]
-        labels = self._measured["label"][self._taken[at]].tolist()
+        words, labels = self._measured["words"], self._measured["label"][self._taken[at]].tolist()
         return Lists(
             self._ends(self._row[at]),
-            ([self._words[label] for label in labels], self._measured["count"][self._taken[at]]),
+            ([words[label] for label in labels], self._measured["count"][self._taken[at]]),
         )
 
-    def _histograms(self, chosen: Any, of_handshakes: bool) -> Lists:
-        at = np.flatnonzero(chosen)
+    def _histograms(self, at: Any, of_handshakes: bool) -> Lists:
         at = at[np.argsort(self._row[at], kind="stable")]
-        filled = self._measured["filled"]
-        begin = (np.cumsum(filled, dtype="<i8") - filled)[self._taken[at]]
-        held = filled[self._taken[at]].astype("<i8")
+        held = self._measured["filled"][self._taken[at]].astype("<i8")
+        begin = self._begin[self._taken[at]]
         place = np.repeat(begin - (np.cumsum(held) - held), held) + np.arange(held.sum())
         buckets = self._measured["bucket"][place]
         if of_handshakes:

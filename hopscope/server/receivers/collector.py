@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import grpc
 
 from hopscope.server import ServerError
-from hopscope.server.access.calls import Admission
+from hopscope.server.access.calls import Admission, only
 from hopscope.server.access.doors import Doors
 from hopscope.server.ingest import Ingest, Malformed
 from hopscope.server.inspections import Inspections
@@ -35,16 +35,20 @@ LARGEST = 16_000_000
 Answer = TypeVar("Answer")
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _SENT = "hopscope-sent-ms"
-# Each thread waits for the disk with one batch: so many batches are stored together.
-_THREADS, _CALLS = 256, 256
-_WAITING_BYTES = 100_000_000
-"""Bytes of batches that may wait, for a thread or in one."""
-_UNPACKED_BYTES = 8_000_000
-"""Bytes of batches that are in a thread, unless one batch has more: there each takes 20 times as much."""
+_CALLS = 256
+_WAITING_BYTES = 20_000_000
+"""Bytes of batches that wait to be stored. What is beyond is not read: its senders wait."""
+_READ_BYTES = 4_000_000
+"""As what a batch counts until it is read: an agent makes none that are longer."""
+_READ_SECONDS = 20.0
+"""How long a sender may take for a batch that is read: others wait meanwhile."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", LARGEST),
     # Without this a second server would share the port, and agents would reach one or the other.
     ("grpc.so_reuseport", 0),
+    # Else each connection gets a window, and keeps buffers, of several of its largest messages, read or not.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.experimental.tcp_max_read_chunk_size", 65536),
 )
 
 
@@ -52,7 +56,7 @@ class Collector:
     """Listens from its creation on. Raises ServerError when it cannot.
 
     The server is gRPC's asynchronous one, in a loop and a thread of its own: each Envoy keeps a stream open for ever,
-    which in the other kind of server takes a thread. What may wait for a disk does so in one of a few threads.
+    which in the other kind of server takes a thread. What may wait for a disk does so in threads.
     """
 
     def __init__(
@@ -63,11 +67,10 @@ class Collector:
         self._tasks = tasks
         self._inspections = inspections
         self._ack = wire.Ack(store=store_id).SerializeToString()
-        self._waiting = self._unpacked = 0
+        self._waiting = 0
         self._turn, self._room = asyncio.Lock(), asyncio.Condition()
         self._loop = asyncio.new_event_loop()
-        self._threads = ThreadPoolExecutor(_THREADS, "hopscope-receive")
-        # Apart from those that wait for the disk: a new task reaches its agents within two seconds.
+        # A new task reaches its agents within two seconds.
         self._asking = ThreadPoolExecutor(1, "hopscope-asked")
         self._thread = threading.Thread(target=self._loop.run_forever, name="hopscope-grpc")
         self._thread.start()
@@ -83,7 +86,7 @@ class Collector:
             interceptors=[Admission(doors.grpc)], options=_OPTIONS, maximum_concurrent_rpcs=_CALLS + als.STREAMS
         )
         # The bytes as they came are what goes to the spool.
-        report: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._report)
+        report: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(self._report)
         tasked: grpc.RpcMethodHandler[wire.TasksRequest, wire.TasksReply] = grpc.unary_unary_rpc_method_handler(
             self._asked, wire.TasksRequest.FromString, wire.TasksReply.SerializeToString
         )
@@ -120,7 +123,6 @@ class Collector:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _end(self) -> None:
-        self._threads.shutdown()
         self._asking.shutdown()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -151,39 +153,48 @@ class Collector:
         finally:
             os.umask(mask)
 
-    async def _report(self, data: bytes, context: Context) -> bytes:
-        received_ms = time.time_ns() // 1_000_000
-        sent = dict(context.invocation_metadata() or ()).get(_SENT)
-        sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
-        if self._waiting + len(data) > _WAITING_BYTES:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "more is sent than can be stored; send it again")
-        self._waiting += len(data)
-        try:
-            async with self._unpacking(len(data)):
-                await self._loop.run_in_executor(self._threads, self._ingest.take, data, received_ms, sent_ms)
-        except Malformed as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except SpoolFull as error:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
-        except StoreError as error:
-            log.error("a batch waits in the spool: %s", error)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
-        finally:
-            self._waiting -= len(data)
+    async def _report(self, _: AsyncIterator[bytes], context: Context) -> bytes:
+        async with self._room_for(_READ_BYTES) as took:
+            try:
+                async with asyncio.timeout(_READ_SECONDS):
+                    data: bytes = await only(context)
+            except TimeoutError:
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the batch came too slowly; send it again")
+                raise  # abort has raised
+            await took(len(data))
+            received_ms = time.time_ns() // 1_000_000
+            sent = dict(context.invocation_metadata() or ()).get(_SENT)
+            sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
+            try:
+                await asyncio.wrap_future(self._ingest.give(data, received_ms, sent_ms))
+            except Malformed as error:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except SpoolFull as error:
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+            except StoreError as error:
+                log.error("a batch waits in the spool: %s", error)
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
         return self._ack
 
     @asynccontextmanager
-    async def _unpacking(self, size: int) -> AsyncIterator[None]:
-        # The lock keeps the order: a large batch is not passed by small ones for ever.
-        async with self._turn, self._room:
-            await self._room.wait_for(lambda: not self._unpacked or self._unpacked + size <= _UNPACKED_BYTES)
-            self._unpacked += size
-        try:
-            yield
-        finally:
+    async def _room_for(self, size: int) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+        """Waits until so many bytes have room; gives what tells how many they are in the end."""
+
+        async def takes(now: int) -> None:
+            nonlocal size
             async with self._room:
-                self._unpacked -= size
+                self._waiting += now - size
+                size = now
                 self._room.notify_all()
+
+        # The lock keeps the order: who has waited for long is not passed by others.
+        async with self._turn, self._room:
+            await self._room.wait_for(lambda: self._waiting + size <= _WAITING_BYTES)
+            self._waiting += size
+        try:
+            yield takes
+        finally:
+            await takes(0)
 
     async def _asked(self, request: wire.TasksRequest, context: Context) -> wire.TasksReply:
         try:

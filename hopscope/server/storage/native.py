@@ -30,7 +30,8 @@ _INDEX_TYPES = ((1 << 8, 0, "<u1"), (1 << 16, 1, "<u2"), (1 << 32, 2, "<u4"))
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `values`: numbers or strings, one a row; see `Lists` and `Coded` for the others."""
+    """One column. `values`: numbers or strings, one a row; see `Lists` and `Coded` for the others; or bytes, which are
+    all of them as `written`."""
 
     name: str
     type: str
@@ -99,7 +100,14 @@ def block(columns: Sequence[Column], rows: int) -> bytes:
     return b"".join(written)
 
 
+def written(column: Column) -> bytes:
+    """The values of a column as they are in a block."""
+    return _values(column.type, column.values)
+
+
 def _values(kind: str, values: Any) -> bytes:
+    if isinstance(values, bytes):
+        return values
     if kind in _NUMBERS:
         return np.ascontiguousarray(values, _NUMBERS[kind]).tobytes()
     if kind == "String":

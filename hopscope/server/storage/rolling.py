@@ -12,24 +12,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from hopscope.server.storage.native import written
 from hopscope.server.storage.store import Insert
 from hopscope.server.storage.tables.kept import RESOLUTIONS
 
-_SECONDS = "_1s"
+SECONDS = "_1s"
+"""How the name of a table of seconds ends."""
 
 
 def steps(insert: Insert) -> Iterator[Insert]:
     """An insert into a table NAME_1s as those into NAME_1s, NAME_1m and NAME_1h; any other as it is."""
-    name = insert.table.removesuffix(_SECONDS)
+    name = insert.table.removesuffix(SECONDS)
     if name == insert.table:
         yield insert
         return
+    # Only the moments differ: all else is written once.
+    columns = [column if column.name == "ts" else replace(column, values=written(column)) for column in insert.columns]
     for resolution in RESOLUTIONS:
-        columns = tuple(
+        columns = [
             replace(column, values=_floored(column.values, resolution.seconds)) if column.name == "ts" else column
-            for column in insert.columns
-        )
-        yield Insert(f"{name}_{resolution.step}", columns, insert.rows)
+            for column in columns
+        ]
+        yield Insert(f"{name}_{resolution.step}", tuple(columns), insert.rows)
 
 
 def _floored(seconds: object, step: int) -> object:
