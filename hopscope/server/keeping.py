@@ -49,10 +49,10 @@ class Keeping:
         return done
 
     def _copy(self, task: Task, span: Span) -> None:
-        own = self._reader.processes_of(task.name)
-        known = neighbours(self._reader, task.name, own, span, True)
+        known = neighbours(self._reader, task.name, span, True)
         halves = sorted({half for line in known.mine for half in known.whole(line)})
-        hosts = {row["host"] for half in halves for row in known.things[half]} | {row["host"] for row in own.values()}
+        hosts = {row["host"] for half in halves for row in known.things[half]}
+        hosts |= {row["host"] for row in known.own.values()}
         if halves:
             self._insert("metric", _METRIC, _METRIC_SUMS, span, f"line IN ({', '.join(map(str, halves))})")
         if hosts:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hopscope.agent.reporters.blocks import Blocks
 from hopscope.edges.model import Edge, Profile, Value
 from hopscope.edges.state import SYN_RETRY_BUCKET, state_of
-from hopscope.server.analysis.lines import Line
+from hopscope.server.analysis.line_figures import figures, of_rows
+from hopscope.server.analysis.lines import Line, whole_line
 from hopscope.server.analysis.tables import Told, inserts, together
 from hopscope.server.groups import store_group
 from hopscope.server.query.lines import Lines
@@ -132,6 +135,43 @@ def test_the_table_says_what_the_metrics_say(store: Store) -> None:
     assert answers[0] == answers[2] and answers[1] == answers[2]
     names = {said["verdict"].name for key, said in answers[0][1].items() if isinstance(key, int)}
     assert "failing" in names
+
+
+@pytest.mark.timeout(400)
+def test_the_columns_of_many_lines_say_what_each_says(store: Store) -> None:
+    told(store, 1900)
+    lines = Lines(Reader(store, RETENTION))
+    for cut in (
+        Cut.one(BY_STEP["1m"], Span(SECOND, SECOND + 1860)),
+        Cut.one(BY_STEP["1s"], Span(SECOND, SECOND + 200)),
+    ):
+        ids = sorted([*lines.summed(cut), 1, 1 << 63])
+        held, sums = lines.summed(cut, ids), lines.sums(cut, ids)
+        pairs = [(first, second) for first in range(len(ids)) for second in range(len(ids))]
+        found = figures(sums, np.array(pairs))
+        names = set()
+        for at, pair in enumerate((ids[first], ids[second]) for first, second in pairs):
+            line = whole_line(held, pair)
+            assert bool(found.seen[at]) == (line is not None)
+            if line is None:
+                continue
+            (alone,) = of_rows(sums, ids, [pair])
+            assert (alone.state(), alone.connections()) == (line.state(), line.connections())
+            connections = line.connections()
+            assert (found.client_seen[at], found.server_seen[at]) == (line.client is not None, line.server is not None)
+            for name in ("writes", "bytes", "p99", "resent"):
+                expected = getattr(line, "rtt_p99" if name == "p99" else name)
+                assert getattr(found, name)[at] == pytest.approx(
+                    math.nan if expected is None else expected, nan_ok=True
+                )
+            assert found.moved[at] == line.moved
+            assert [getattr(found, name)[at] for name in ("opened", "closed", "active")] == [
+                getattr(connections, name) for name in ("opened", "closed", "active")
+            ]
+            assert found.failed[at] == sum(connections.failed.values())
+            assert found.plain[at] == (line._without_rules() or "")
+            names.add(str(found.plain[at]))
+        assert "" in names
 
 
 @pytest.mark.timeout(400)

@@ -1,12 +1,13 @@
 """Numbers of one line over time, as columns with a value for each point. Pure.
 
-A row: metric, label, and arrays of equal length: `at` (index of the point) and one for each number. Law: a point's
+A row: metric, label, and arrays of equal length: `at` (index of the point) and one for each number; `histogram` are
+three: index of the point, bucket and count. Law: a point's
 value is the one that the rows of the point give alone; nothing is averaged over averages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,10 @@ from hopscope.metrics import ABSENT, Metric
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 TIMES = ("time_ns", "call_ns", "queue_ns")
-_LOW = np.array([bounds(index)[0] for index in range(BUCKETS)], "f8")
+_BOUNDS = [bounds(index) for index in range(BUCKETS)]
+_LOW = np.array([low for low, _ in _BOUNDS], "f8")
 # Of the last bucket only the lower bound is known: it is taken as an octave.
-_HIGH = np.array([bounds(i)[1] if bounds(i)[1] != FOREVER else 2 * bounds(i)[0] for i in range(BUCKETS)], "f8")
+_HIGH = np.array([high if high != FOREVER else 2 * low for low, high in _BOUNDS], "f8")
 Row = Mapping[str, Any]
 Floats = npt.NDArray[np.float64]
 
@@ -38,7 +40,7 @@ class Points:
         """A number of a row at each point; NaN where the row has none."""
         made = np.full(len(self), np.nan)
         if row is not None:
-            made[np.asarray(row["at"], int)] = row[name]
+            made[row["at"]] = row[name]
         return made
 
     def sums(self, row: Row | None, name: str) -> Floats:
@@ -48,11 +50,9 @@ class Points:
 
     def histogram(self, row: Row) -> npt.NDArray[np.int64]:
         """Points by buckets."""
-        made = np.zeros((len(self), BUCKETS), np.int64)
-        for point, held in zip(row["at"], row["histogram"], strict=True):
-            for bucket, count in held.items():
-                made[point, int(bucket)] = count
-        return made
+        at, buckets, counts = row["histogram"]
+        made = np.bincount(at * BUCKETS + buckets, counts, len(self) * BUCKETS)
+        return made.astype(np.int64).reshape(len(self), BUCKETS)
 
 
 def by_label(rows: Iterable[Row]) -> dict[int, dict[str, Row]]:
@@ -106,32 +106,45 @@ def measured(metric: Metric, labels: Mapping[str, Row], points: Points, probe: M
 
 
 def _distribution(labels: Mapping[str, Row], points: Points) -> dict[str, Any]:
-    held = [labels[part] for part in TIMES if part in labels]
-    buckets = sum((points.histogram(row) for row in held), np.zeros((len(points), BUCKETS), np.int64))
-    if not buckets.any():
+    held = [points.histogram(labels[part]) for part in TIMES if part in labels]
+    if not held:
         return {"percentiles": [], "heatmap": []}
+    buckets = sum(held[1:], held[0])
+    # Most buckets are empty at all points.
+    (used,) = np.nonzero(buckets.any(axis=0))
+    if not len(used):
+        return {"percentiles": [], "heatmap": []}
+    buckets = buckets[:, used]
     steps, indices = np.nonzero(buckets)
-    cells = zip(steps.tolist(), indices.tolist(), buckets[steps, indices].tolist(), strict=True)
+    cells = zip(steps.tolist(), used[indices].tolist(), buckets[steps, indices].tolist(), strict=True)
     return {
-        "percentiles": [{"share": share, "ns": floats(percentiles(buckets, share))} for share in SHARES],
+        "percentiles": [
+            {"share": share, "ns": floats(ns)}
+            for share, ns in zip(SHARES, percentiles(buckets, used, SHARES), strict=True)
+        ],
         "heatmap": [
-            {"step": step, "low_ns": bounds(index)[0], "high_ns": bounds(index)[1], "count": count}
+            {"step": step, "low_ns": _BOUNDS[index][0], "high_ns": _BOUNDS[index][1], "count": count}
             for step, index, count in cells
         ],
     }
 
 
-def percentiles(buckets: npt.NDArray[np.int64], share: float) -> Floats:
-    """For each row of buckets the ns below which `share` lies, as edges/histogram interpolates it; NaN: it is empty."""
-    sums = np.cumsum(buckets, axis=1)
-    wanted = share * sums[:, -1]
-    found = np.argmax((sums >= wanted[:, None]) & (sums > 0), axis=1)
-    rows = np.arange(len(buckets))
-    count = buckets[rows, found]
-    below = sums[rows, found] - count
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.maximum(0.0, wanted - below) / count
-        return np.asarray(_LOW[found] + (_HIGH[found] - _LOW[found]) * inside, "f8")
+def percentiles(
+    counts: npt.NDArray[np.int64], used: npt.NDArray[np.int64], shares: Iterable[float]
+) -> Iterator[Floats]:
+    """For each row of counts in the buckets `used` the ns below which each share lies, as edges/histogram interpolates
+    it; NaN: the row is empty."""
+    low, high = _LOW[used], _HIGH[used]
+    sums = np.cumsum(counts, axis=1)
+    rows = np.arange(len(counts))
+    for share in shares:
+        wanted = share * sums[:, -1]
+        found = np.argmax((sums >= wanted[:, None]) & (sums > 0), axis=1)
+        count = counts[rows, found]
+        below = sums[rows, found] - count
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside = np.maximum(0.0, wanted - below) / count
+            yield np.asarray(low[found] + (high[found] - low[found]) * inside, "f8")
 
 
 def plain(metric: Metric, row: Row | None, points: Points) -> list[float | None]:
@@ -144,7 +157,7 @@ def plain(metric: Metric, row: Row | None, points: Points) -> list[float | None]
     if metric.merge == "last":
         made = np.full(len(points), np.nan)
         if row is not None:
-            made[np.asarray(row["at"], int)] = [last[1] for last in row["last"]]
+            made[row["at"]] = row["last"]
         return floats(made)
     return floats(points.spread(row, {"min": "least", "max": "most"}[metric.merge]))
 

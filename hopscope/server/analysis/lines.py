@@ -14,6 +14,7 @@ from typing import Any, Literal
 from hopscope.edges import state as rules
 from hopscope.edges.histogram import bounds, percentile_by_index
 from hopscope.edges.model import Connections, Side, Value
+from hopscope.server.analysis.distribution import Distribution
 
 ITSELF, CLIENT, SERVER = 0, 1, 2
 Name = Literal["failing", "slow", "healthy", "none"]
@@ -22,7 +23,7 @@ FEWEST_SAMPLES = 20
 """Calls and connections below which a line has no state, unless connects failed."""
 FEWEST_FAILED = 3
 Row = Mapping[str, Any]
-_BLEMISHES = ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")
+BLEMISHES = ("retransmit_count", "zero_window_probes", "rwnd_limited", "sndbuf_limited")
 _TCP = ("segments_out", "busy", "rwnd_limited", "sndbuf_limited", "zero_window_probes")
 
 
@@ -48,6 +49,7 @@ class Line:
     itself: Row | None = None
     client: Row | None = None
     server: Row | None = None
+    _connections: Connections | None = field(default=None, init=False, repr=False, compare=False)
 
     def add(self, row: Row) -> None:
         """Takes in one of its rows."""
@@ -68,11 +70,9 @@ class Line:
 
     def connections(self) -> Connections:
         """Opened and closed in the window, open at its end, failed by cause."""
-        own = self.itself
-        if own is None:
-            return Connections(0, 0, 0, {})
-        failed = {cause: count for cause, count in own["failed"].items() if count}
-        return Connections(round(own["opened"]), round(own["closed"]), round(own["active"][1]), failed)
+        if self._connections is None:
+            self._connections = _connections(self.itself)
+        return self._connections
 
     @property
     def samples(self) -> int:
@@ -147,9 +147,16 @@ class Line:
         return [(where, _side(row)) for where, row in both if row is not None]
 
 
+def _connections(own: Row | None) -> Connections:
+    if own is None:
+        return Connections(0, 0, 0, {})
+    failed = {cause: count for cause, count in own["failed"].items() if count}
+    return Connections(round(own["opened"]), round(own["closed"]), round(own["active"][1]), failed)
+
+
 def _spotless(row: Row) -> bool:
     return not (
-        any(row[name] for name in _BLEMISHES)
+        any(row[name] for name in BLEMISHES)
         or row["drop"].get("", 0)
         or row["reset"].get("", 0)
         or any(int(bucket) >= rules.SYN_RETRY_BUCKET for bucket in row["handshake"])
@@ -172,6 +179,8 @@ def _side(row: Row) -> Side:
 
 
 def _p99(held: Mapping[Any, int]) -> float | None:
+    if isinstance(held, Distribution):
+        return held.p99
     return percentile_by_index({int(index): count for index, count in held.items()}, 0.99)
 
 

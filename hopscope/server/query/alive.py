@@ -51,6 +51,9 @@ class Alive:
 
     def _hosts_of(self) -> dict[Name, dict[int, int]]:
         """For each instance the last word on its processes, by host: Unix seconds of the host's clock."""
+        return self._reader.remembered.read("hosts of instances", ("process", "agent"), self._read_hosts_of)
+
+    def _read_hosts_of(self) -> dict[Name, dict[int, int]]:
         named = self._reader.hosts()
         found: dict[Name, dict[int, int]] = {}
         for row in self._reader.store.query(

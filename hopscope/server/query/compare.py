@@ -54,7 +54,7 @@ class Compare:
         name = self._alive.meant(instance)
         cuts = [few_rows(asked(window, now), now, self._reader.retention) for window in (a, b)]
         reach = Span(min(cut.span.start for cut in cuts), max(cut.span.end for cut in cuts))
-        known = neighbours(self._reader, name, self._reader.processes_of(name), reach, False)
+        known = neighbours(self._reader, name, reach, False)
         places, ends, _inside = known.places()
         halves = {line: known.whole(line) for line in ends}
         hosts = {row["host"] for pair in halves.values() for half in pair for row in known.things[half]}

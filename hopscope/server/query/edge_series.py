@@ -12,6 +12,7 @@ from hopscope.metrics import BY_NAME, SIDE, TCP
 from hopscope.server.access.identity import Caller
 from hopscope.server.analysis.columns import Points, by_label, floats, measured, plain
 from hopscope.server.analysis.entities import Name
+from hopscope.server.analysis.series import series
 from hopscope.server.query.edges import host_of
 from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.neighbours import named
@@ -21,7 +22,7 @@ from hopscope.server.query.windows import Cut, Span, asked, kept, text
 from hopscope.server.storage.tables.kept import BY_STEP, Step
 
 MOST_POINTS = 3600
-_ARRAYS = ("count", "bytes", "total", "least", "most", "last", "histogram")
+_NUMBERS = ("count", "bytes", "total", "least", "most", "last", "histogram")
 _CONNECTIONS = ("opened", "closed", "active")
 
 
@@ -90,20 +91,20 @@ class EdgeSeries:
 
     def _rows(self, cut: Cut, size: int, lines: list[int]) -> dict[tuple[int, int], list[Row]]:
         """The rows of lines by line and side: one for each metric and label, with arrays over the points."""
-        arrays = ", ".join(f"groupArray({name}) AS {name}s" for name in _ARRAYS)
-        inner = (
-            f"SELECT {part_of(cut, size)}, line, side, metric, label, {MERGED}"
-            f" FROM {cut.rows('metric', 'line IN {lines:Array(UInt64)}')} GROUP BY part, line, side, metric, label"
+        rows = cut.rows("metric", "line IN {lines:Array(UInt64)}")
+        part = part_of(cut, size)
+        keys = "line, side, metric, label"
+        whole = max(resolution.seconds for resolution, _ in cut.pieces) == size
+        # A point of one step has hardly more than one row for each key: to look for more in the engine took three times
+        # as long as to read them. What is many rows is summed there.
+        sql = (
+            f"SELECT {part}, {keys}, {', '.join(_NUMBERS)} FROM {rows}"
+            if whole
+            else f"SELECT {part}, {keys}, {MERGED} FROM {rows} GROUP BY part, {keys}"
         )
         found: dict[tuple[int, int], list[Row]] = {}
-        for row in self._reader.store.query(
-            f"SELECT line, side, metric, label, groupArray(part) AS parts, {arrays} FROM ({inner})"
-            " GROUP BY line, side, metric, label",
-            lines=lines,
-        ):
-            held = {"metric": row["metric"], "label": row["label"], "at": row["parts"]}
-            held |= {name: row[f"{name}s"] for name in _ARRAYS}
-            found.setdefault((row["line"], row["side"]), []).append(held)
+        for one in series(self._reader.store.columns(sql, lines=lines)):
+            found.setdefault((one.line, one.side), []).append(one.row)
         return found
 
 

@@ -50,7 +50,7 @@ class Edges:
         ids: list[int] = []
         if instance is not None:
             name = self._alive.meant(instance)
-            known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
+            known = neighbours(self._reader, name, cut.span, own)
             which, ids = "line IN {ids:Array(UInt64)}", known.mine
         shown, total = self._reader.busiest(cut, which, limit, own=int(own), ids=ids)
         whole = {line: known.whole(line) if known else (line, line) for line in shown}

@@ -24,7 +24,8 @@ from hopscope.server.query.attributes import attributes_of
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.listeners import Listeners
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, once, pairs, window_of
+from hopscope.server.query.reader import GONE_SECONDS, Reader, Row, pairs, window_of
+from hopscope.server.query.remembered import once
 from hopscope.server.query.tasks import TaskQueries
 from hopscope.server.query.trends import Trend, Trends
 from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
@@ -111,7 +112,10 @@ class Entities:
 
     def known(self, window: Window) -> dict[Name, Instance]:
         """All instances, or those of which something was told in a window."""
-        return once("instances", lambda: self._known(None)) if window is None else self._known(window)
+        if window is not None:
+            return self._known(window)
+        tables = "process", "agent", "place"
+        return self._reader.remembered.read("instances", tables, lambda: self._known(None))
 
     def _known(self, window: Window) -> dict[Name, Instance]:
         span = None if window is None else asked(window, time.time())

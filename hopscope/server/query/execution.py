@@ -38,7 +38,7 @@ from hopscope.server.query import limits
 from hopscope.server.query.concern import Concern
 from hopscope.server.query.limits import TOKENS, Bounded
 from hopscope.server.query.projection import Asked, Field, key_of
-from hopscope.server.query.reader import one_answer
+from hopscope.server.query.remembered import one_answer
 from hopscope.server.storage.store import StoreError
 
 log = logging.getLogger(__name__)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.lines import Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
+from hopscope.server.analysis.sums import CODED, Sums, read
+from hopscope.server.query.line_sums import MOST_NAMED, MOST_READ, LineSums, stretches
 from hopscope.server.query.reader import Reader, Row, part_of
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.tables.kept import BY_STEP
@@ -18,6 +24,12 @@ MOST_LINES = 20_000
 """Lines that are looked at for one answer; the schema says so where it may matter."""
 _BACK, _MOST_SINCE = 3600, 100
 _SUMS = ", ".join(f"{column.merged} AS {column.name}" for column in COLUMNS)
+_CODED_SUMS = ", ".join(
+    f"CAST({column.merged}, '{CODED}') AS {column.name}"
+    if column.part == "counts"
+    else f"{column.merged} AS {column.name}"
+    for column in COLUMNS
+)
 # The states of many minutes; round trips are not among what they stand on.
 _STATE = ", ".join(f"{column.merged} AS {column.name}" for column in COLUMNS if column.name not in ("rtt", "moved"))
 _ROW = ", ".join(["line", "side", "ts", *(column.name for column in COLUMNS)])
@@ -31,15 +43,37 @@ class Lines:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        changes = reader.store.changes
+        self._sums = None if changes is None else LineSums(reader.store, changes)
 
     def summed(self, cut: Cut, ids: Iterable[int] | None = None) -> dict[int, Line]:
         """What lines measured in a window: all of them (none of hopscope's own), or those named."""
-        which = _NAMED if ids is not None else "line IN (SELECT id FROM edge WHERE own = 0)"
+        if ids is not None:
+            named = sorted(ids)
+            return lines(self.sums(cut, named).rows(named))
         rows = self._reader.store.query(
-            f"SELECT line, side, {_SUMS} FROM {self._rows(cut, which)} AS w GROUP BY line, side LIMIT {3 * MOST_LINES}",
-            ids=list(ids or ()),
+            f"SELECT line, side, {_SUMS} FROM {self._rows(cut, 'line IN (SELECT id FROM edge WHERE own = 0)')} AS w"
+            f" GROUP BY line, side LIMIT {3 * MOST_LINES}"
         )
         return lines(rows)
+
+    def sums(self, cut: Cut, ids: Sequence[int]) -> Sums:
+        """What lines, in order, measured in a window."""
+        if (kept := self._kept(cut, len(ids))) is not None:
+            return kept.summed(cut, ids, self._seconds_from())
+        columns = self._reader.store.columns(
+            f"SELECT line, side, {_CODED_SUMS} FROM {self._rows(cut, _NAMED)} AS w GROUP BY line, side", ids=list(ids)
+        )
+        return read(columns, np.array(ids, "<u8"))
+
+    def _kept(self, cut: Cut, count: int) -> LineSums | None:
+        """What keeps the sums of so many lines; None: they are summed by the engine."""
+        if self._sums is None or count > MOST_NAMED or cut.of_task or stretches(cut) > MOST_READ:
+            return None
+        return self._sums if cut.span.start >= self._reader.lines_begun() else None
+
+    def _seconds_from(self) -> float:
+        return time.time() - 3600 * self._reader.retention.seconds
 
     def parts(self, cut: Cut, size: int, count: int, ids: Iterable[int]) -> tuple[dict[int, Line], ...]:
         """The same in `count` parts of the window, each of `size` seconds."""
@@ -76,30 +110,46 @@ class Lines:
                 made[owner].add(line, verdict)
         return made
 
-    def since(self, bad: Mapping[int, State], end: int) -> dict[int, str]:
-        """Since which minute lines are in their state without a break, as far as an hour back."""
-        some = list(bad)[:_MOST_SINCE]
-        cut = Cut.one(BY_STEP["1m"], Span(end - _BACK, end))
+    def since(self, bad: Mapping[int, State], end: int, among: Iterable[int] | None = None) -> dict[int, str]:
+        """Since which minute lines are in their state without a break, as far as an hour back. `among`: the lines of
+        which `summed` was asked for the same answer."""
+        under_way = set(list(bad)[:_MOST_SINCE])
+        span = Span(-(-(end - _BACK) // 60) * 60, end)
+        minutes = self._minutes(Cut.one(BY_STEP["1m"], span), sorted(among or under_way), under_way)
+        found: dict[int, int] = {}
+        for minute in sorted(minutes, reverse=True):
+            if not under_way:
+                break
+            states = minutes[minute](under_way)
+            for number in list(under_way):
+                state = states.get(number)
+                if state is None:
+                    continue
+                if state == bad[number] or number not in found:
+                    found[number] = minute
+                if state not in (bad[number], "none"):
+                    under_way.discard(number)
+        return {number: text(minute) for number, minute in found.items()}
+
+    def _minutes(
+        self, cut: Cut, ids: list[int], some: Iterable[int]
+    ) -> Mapping[int, Callable[[Iterable[int]], Mapping[int, State]]]:
+        """For each minute of a window what tells the states of some of the lines, of those that have rows in it."""
+        if (sums := self._kept(cut, len(ids))) is not None:
+            return sums.states(cut, ids, self._seconds_from())
         by_minute: dict[int, list[Row]] = defaultdict(list)
         for row in self._reader.store.query(
             f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_STATE} FROM {self._rows(cut, _NAMED)} AS w"
             " GROUP BY minute, line, side",
-            ids=some,
+            ids=list(some),
         ):
             by_minute[row["minute"]].append(row)
-        minutes = {minute: lines(rows) for minute, rows in by_minute.items()}
-        found = {}
-        for number in some:
-            earliest = max((minute for minute, held in minutes.items() if number in held), default=None)
-            for minute in sorted(minutes, reverse=True):
-                state = minutes[minute][number].state_name() if number in minutes[minute] else "none"
-                if state == bad[number]:
-                    earliest = minute
-                elif state != "none":
-                    break
-            if earliest is not None:
-                found[number] = text(earliest)
-        return found
+
+        def states(rows: list[Row], some: Iterable[int]) -> Mapping[int, State]:
+            held = lines(row for row in rows if row["line"] in some)
+            return {number: line.state_name() for number, line in held.items()}
+
+        return {minute: partial(states, rows) for minute, rows in by_minute.items()}
 
     def _rows(self, cut: Cut, which: str) -> str:
         """SQL: the rows of lines in a window that meet a condition. Those that there are none of, because they are kept

@@ -24,6 +24,8 @@ _DIALED_AT = (
     " FROM edge WHERE server_process != 0 AND client_process = 0"
 )
 _ENDS: tuple[Where, Where] = ("client", "server")
+TABLES = ("edge", "process", "agent", "place", "witness")
+"""That all here is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +96,43 @@ class Neighbours:
         return {self.process_at(half, end) for half in self.halves.at_the_other_end_of(line) if half in self.things}
 
 
-def neighbours(reader: Reader, name: Name, own: Mapping[int, Row], span: Span, ours: bool) -> Neighbours:
+def neighbours(reader: Reader, name: Name, span: Span, ours: bool) -> Neighbours:
     """The lines of an instance with its processes; witnesses of a window; `ours`: also hopscope's own. Raises
     StoreError."""
-    things = _things(
-        reader,
-        "(client_process IN {ids:Array(UInt64)} OR server_process IN {ids:Array(UInt64)}) AND own <= {own:UInt8}",
-        sorted(own),
-        own=int(ours),
-    )
-    return _completed(reader, name, own, things, span, True)
+    near = minutes_near(span)
+
+    def read() -> Neighbours:
+        own = reader.processes_of(name)
+        things = _things(
+            reader,
+            "(client_process IN {ids:Array(UInt64)} OR server_process IN {ids:Array(UInt64)}) AND own <= {own:UInt8}",
+            sorted(own),
+            own=int(ours),
+        )
+        return _completed(reader, name, own, things, near, True)
+
+    return reader.remembered.read(("neighbours", name, near, ours), TABLES, read, _rows)
 
 
 def named(reader: Reader, lines: Iterable[int], span: Span, peers: bool = False) -> Neighbours:
     """Some lines, whosever they are, in the same form, without places; `peers`: also whose addresses are at their ends.
     Raises StoreError."""
-    things = _things(reader, "id IN {ids:Array(UInt64)}", sorted(lines))
-    return _completed(reader, Name("", ""), {}, things, span, peers)
+    near, ids = minutes_near(span), sorted(lines)
+
+    def read() -> Neighbours:
+        things = _things(reader, "id IN {ids:Array(UInt64)}", ids)
+        return _completed(reader, Name("", ""), {}, things, near, peers)
+
+    return reader.remembered.read(("named", tuple(ids), near, peers), TABLES, read, _rows)
+
+
+def _rows(known: Neighbours) -> int:
+    return len(known.things) + len(known.processes) + len(known.first)
+
+
+def minutes_near(span: Span) -> Span:
+    """The whole minutes of which witnesses may be of connections in a window."""
+    return Span(span.start - _NEAR, span.end + _NEAR).widened(60)
 
 
 def _completed(
@@ -153,7 +175,7 @@ def _pairs(reader: Reader, lines: list[int], span: Span) -> list[tuple[int, int]
     """The ends of the same connections, of which one is on a line: the initiator's first."""
     if not lines:
         return []
-    near = f"ts >= toDateTime({span.start - _NEAR}) AND ts < toDateTime({span.end + _NEAR})"
+    near = f"ts >= toDateTime({span.start}) AND ts < toDateTime({span.end})"
     rows = reader.store.query(
         "SELECT DISTINCT if(mine.initiator = 1, mine.edge, theirs.edge) AS client,"
         " if(mine.initiator = 1, theirs.edge, mine.edge) AS server FROM"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -37,6 +38,16 @@ _Shape = Callable[[Any], Any]
 def key_of(name: str, *_: Any) -> str:
     """The key of a field in its object's dict, the name of an argument: `p99Ns` is `p99_ns`."""
     return re.sub("([A-Z])", r"_\1", name).lower()
+
+
+class _Part(NamedTuple):
+    """A field that is asked for: the key of the answer, its key in the object, and how its value is made."""
+
+    key: str
+    name: str
+    needed: bool
+    computed: Field | None
+    shape: _Shape | None
 
 
 class Absent(LookupError):
@@ -95,28 +106,18 @@ class Asked:
         return None
 
     def _object(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> _Shape:
-        parts: list[tuple[str, str, Field | None, bool, _Shape | None]] = []
+        parts: list[_Part] = []
         selected = self.collect(node.selection_set for node in nodes if node.selection_set)
         for key, held in selected.items():
             name = held[0].name.value
             if name == "__typename":
-                parts.append((key, "", lambda _: kind.name, True, None))
+                parts.append(_Part(key, "", True, lambda _: kind.name, None))
                 continue
             declared = kind.fields[name].type
             needed = isinstance(declared, GraphQLNonNull)
             computed = self._computed(kind, held[0])
-            parts.append((key, key_of(name), computed, needed, self.shape(declared, held)))
-
-        def made(value: Mapping[str, Any]) -> dict[str, Any]:
-            shaped = {}
-            for key, name, computed, needed, shape in parts:
-                found = value.get(name) if computed is None else computed(value)
-                if found is None and needed:
-                    raise Absent(f"{kind.name}.{name}")
-                shaped[key] = found if shape is None or found is None else shape(found)
-            return shaped
-
-        return made
+            parts.append(_Part(key, key_of(name), needed, computed, self.shape(declared, held)))
+        return _made(kind.name, parts)
 
     def _computed(self, kind: GraphQLObjectType, node: FieldNode) -> Field | None:
         field = self.fields.get(kind.name, {}).get(node.name.value)
@@ -135,3 +136,41 @@ def _each(shape: _Shape | None) -> _Shape | None:
     if shape is None:
         return None
     return lambda values: [None if value is None else shape(value) for value in values]
+
+
+def _made(kind: str, parts: Sequence[_Part]) -> _Shape:
+    plain = [part for part in parts if part.computed is None and part.shape is None]
+    others = [part for part in parts if part.computed is not None or part.shape is not None]
+    # A list of lines or of buckets is thousands of objects whose fields are nearly all plain.
+    order, keys = dict.fromkeys(part.key for part in parts), [part.key for part in plain]
+    several = itemgetter(*(part.name for part in plain)) if len(plain) > 1 else None
+
+    def read(value: Mapping[str, Any]) -> tuple[Any, ...]:
+        if several is not None:
+            try:
+                found: tuple[Any, ...] = several(value)
+                return found
+            except KeyError:
+                pass
+        return tuple(value.get(part.name) for part in plain)
+
+    def checked(shaped: dict[str, Any]) -> dict[str, Any]:
+        for part in parts:
+            if part.needed and shaped[part.key] is None:
+                raise Absent(f"{kind}.{part.name}")
+        return shaped
+
+    def alone(value: Mapping[str, Any]) -> dict[str, Any]:
+        found = read(value)
+        shaped = dict(zip(keys, found, strict=True))
+        return checked(shaped) if None in found else shaped
+
+    def made(value: Mapping[str, Any]) -> dict[str, Any]:
+        shaped = order.copy()
+        shaped.update(zip(keys, read(value), strict=True))
+        for key, name, _, computed, shape in others:
+            one = value.get(name) if computed is None else computed(value)
+            shaped[key] = one if shape is None or one is None else shape(one)
+        return checked(shaped)
+
+    return made if others else alone

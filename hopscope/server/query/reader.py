@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from hopscope.server.analysis.entities import Name, host_name, name_of
 from hopscope.server.analysis.missing import UNDER_WAY, missing
-from hopscope.server.analysis.words import Logged, open_pairs
+from hopscope.server.analysis.words import Logged, Pair, open_pairs
+from hopscope.server.query.remembered import Remembered
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
@@ -32,29 +31,6 @@ Row = Mapping[str, Any]
 
 
 _NOTHING: Row = {"seconds": 0.0, "amounts": {}, "state": "", "unknown_rows": 0}
-_ANSWER: ContextVar[dict[Any, Any] | None] = ContextVar("answer", default=None)
-Found = TypeVar("Found")
-
-
-@contextmanager
-def one_answer() -> Iterator[None]:
-    """What is read in the block to name things is read once: several parts of an answer need the same names."""
-    token = _ANSWER.set({})
-    try:
-        yield
-    finally:
-        _ANSWER.reset(token)
-
-
-def once(key: Any, read: Callable[[], Found]) -> Found:
-    """What is read under a key, of this answer the first time."""
-    known = _ANSWER.get()
-    if known is None:
-        return read()
-    if key not in known:
-        known[key] = read()
-    found: Found = known[key]
-    return found
 
 
 class Reader:
@@ -63,6 +39,7 @@ class Reader:
     def __init__(self, store: Store, retention: Retention) -> None:
         self.store = store
         self.retention = retention
+        self.remembered = Remembered(store)
 
     def busiest(self, cut: Cut, which: str, limit: int, **parameters: Any) -> tuple[list[int], int]:
         """The lines that meet a condition and moved the most bytes in a window, and how many meet it."""
@@ -96,7 +73,7 @@ class Reader:
 
     def processes_of(self, name: Name) -> dict[int, Row]:
         """The processes of an instance that are still kept, by id."""
-        return once(("processes", name), lambda: self._processes_of(name))
+        return self.remembered.read(("processes", name), ("process", "agent"), lambda: self._processes_of(name))
 
     def _processes_of(self, name: Name) -> dict[int, Row]:
         hosts = self.hosts()
@@ -118,12 +95,14 @@ class Reader:
 
     def lines_begun(self) -> int:
         """The second from which on there are rows of lines for all that was measured; 0: from the first on."""
-        (row,) = self.store.query("SELECT toUnixTimestamp(max(since)) AS since FROM begun")
+        sql = "SELECT toUnixTimestamp(max(since)) AS since FROM begun"
+        (row,) = self.remembered.read("begun", ("begun",), lambda: self.store.query(sql))
         return int(row["since"])
 
     def agents(self) -> Sequence[Row]:
         """What the agents said of themselves."""
-        return once("agents", lambda: self.store.query("SELECT * FROM agent FINAL ORDER BY host"))
+        sql = "SELECT * FROM agent FINAL ORDER BY host"
+        return self.remembered.read("agents", ("agent",), lambda: self.store.query(sql))
 
     def first(self, ids: Iterable[int]) -> dict[int, int]:
         """When processes and edges were first told of, Unix seconds."""
@@ -143,14 +122,24 @@ class Reader:
 
     def logged(self, things: Mapping[int, list[Row]], span: Span) -> Logged:
         """What the access logs of servers say of the lines of edges of which the wire does not show all."""
-        pairs = sorted(open_pairs(row for rows in things.values() for row in rows))[:MOST_LOGGED]
+        return self.logged_of(sorted(open_pairs(row for rows in things.values() for row in rows)), span)
+
+    def logged_of(self, pairs: Sequence[Pair], span: Span) -> Logged:
+        """The same of the lines between some ends."""
         if not pairs:
             return Logged({}, {})
+        told = max(0, span.start // 60 * 60 - TOLD_SECONDS)
+        named = ",".join(f"{client} {server}" for client, server in pairs[:MOST_LOGGED])
+        return self.remembered.read(
+            ("logged", told, named), ("mesh_half",), lambda: self._logged(told, named), lambda it: len(it.protocols)
+        )
+
+    def _logged(self, told: int, named: str) -> Logged:
         rows = self.store.query(
             "SELECT client, server, protocol, security FROM mesh_half FINAL"
             " WHERE side = 'server' AND last >= toDateTime({told:UInt32}) AND concat(client, ' ', server)"
             " IN splitByChar(',', {pairs:String}) ORDER BY last DESC, protocol",
-            told=max(0, span.start - TOLD_SECONDS), pairs=",".join(f"{client} {server}" for client, server in pairs),
+            told=told, pairs=named,
         )  # fmt: skip
         return Logged.of(rows)
 
@@ -197,7 +186,11 @@ class Reader:
 
     def gaps(self, span: Span) -> dict[int, list[dict[str, Any]]]:
         """See `Gap` in the schema, by host, the latest first."""
-        found = defaultdict(list)
+        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        until = "SELECT toUnixTimestamp(max(ts + seconds)) AS second FROM gap"
+        (last,) = self.remembered.read("gaps", ("gap",), lambda: self.store.query(until))
+        if last["second"] <= span.start:
+            return found
         for row in self.store.query(
             "SELECT host, toUnixTimestamp(ts) AS second, seconds, batches, cause FROM gap"
             " WHERE ts < toDateTime({end:UInt32}) AND ts + seconds > toDateTime({start:UInt32})"
@@ -212,7 +205,7 @@ class Reader:
 
 def part_of(cut: Cut, size: int) -> str:
     """SQL: in which part of `size` seconds of a window a row lies."""
-    return f"intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size}) AS part"
+    return f"toUInt32(intDiv(toUnixTimestamp(ts) - {cut.span.start}, {size})) AS part"
 
 
 def fullest(recorded: Mapping[int, list[float]], parts: int) -> list[float]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
+
+import numpy as np
 
 from hopscope.edges.histogram import percentile
 from hopscope.server.access.identity import Caller
-from hopscope.server.analysis.lines import Line, Verdict, whole_line
-from hopscope.server.analysis.topology import REST, Places, port_of
-from hopscope.server.analysis.words import words
+from hopscope.server.analysis.columns import floats
+from hopscope.server.analysis.line_figures import Figures, figures, of_rows
+from hopscope.server.analysis.lines import Verdict
+from hopscope.server.analysis.sums import Sums
+from hopscope.server.analysis.topology import Places
 from hopscope.server.query.alive import Alive
-from hopscope.server.query.edges import host_of as measures
-from hopscope.server.query.entities import Entities, process
+from hopscope.server.query.drawn import Drawn, DrawnLine, drawn, spoken
+from hopscope.server.query.entities import Entities
 from hopscope.server.query.figures import side
 from hopscope.server.query.kept_longer import KeptLonger
 from hopscope.server.query.lines import Lines
-from hopscope.server.query.neighbours import Neighbours, neighbours
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, Row, hosts_of, window_of
 from hopscope.server.query.windows import SECONDS_LIMIT, Cut, asked, few_rows, text
@@ -50,54 +53,28 @@ class Topology:
         few = few_rows(span, now, self._reader.retention)
         of_task = self._kept_longer.cut(span, [name], now) if span.seconds <= SECONDS_LIMIT else None
         cut = of_task or few
-        known = neighbours(self._reader, name, self._reader.processes_of(name), cut.span, own)
-        places, ends, inside = known.places()
-        halves = {line: known.whole(line) for line in ends}
-        measured = self._lines.summed(cut, {half for pair in halves.values() for half in pair})
-        lines = {line: joined for line, pair in halves.items() if (joined := whole_line(measured, pair)) is not None}
-        shown = sorted(lines, key=lambda line: (-(lines[line].bytes or 0), line))[:MOST_EDGES]
-        hosts = {row["host"] for line in shown for half in halves[line] for row in known.things[half]}
-        completeness = self._reader.completeness(cut, hosts | hosts_of(known.own.values(), cut.span))
-        answer = _Answer(self._reader, self._lines, known, cut, lines, halves, completeness)
-        present = {node for line in shown for node in ends[line]}
+        drawing = drawn(self._reader, name, cut.span, own)
+        sums = self._lines.sums(cut, drawing.halves)
+        measured = figures(sums, drawing.halves_of)
+        shown = measured.largest(drawing.ids)[:MOST_EDGES]
+        lines = [drawing.lines[number] for number in drawing.ids[shown].tolist()]
+        hosts = {host for line in lines for host in line.told}
+        own_processes = drawing.known.own.values()
+        completeness = self._reader.completeness(cut, hosts | hosts_of(own_processes, cut.span))
+        answer = _Answer(self._reader, self._lines, drawing, cut, sums, completeness)
+        present = {node for line in lines for node in line.ends}
         return {
             "_instance": cache(lambda: self._entities.shown(name)),
             "window": window_of(cut.span),
             "step": cut.step,
-            "nodes": self._nodes(places, known, present),
-            "groups": _groups(places, present),
-            "edges": [answer.edge(line, *ends[line]) for line in shown],
-            "total": len(lines),
-            "places": {"inside": inside},
+            "nodes": [node for identity, node in drawing.nodes.items() if identity in present],
+            "groups": _groups(drawing.places, present),
+            "edges": answer.edges(measured.of(shown), lines),
+            "total": int(measured.seen.sum()),
+            "places": {"inside": drawing.inside},
             "completeness": completeness,
-            "agent_silent_seconds": self._alive.silent_seconds({row["host"] for row in known.own.values()}, now),
+            "agent_silent_seconds": self._alive.silent_seconds({row["host"] for row in own_processes}, now),
         }
-
-    def _nodes(self, places: Places, known: Neighbours, present: set[str]) -> list[dict[str, Any]]:
-        hosts = cache(self._reader.hosts)
-        first = cache(lambda: self._reader.first(known.processes))
-
-        def described(number: int | None) -> Callable[[], dict[str, Any] | None]:
-            row = known.processes.get(number or 0)
-            if row is None:
-                return lambda: None
-            return lambda: process(row, known.names[row["id"]], hosts(), first().get(row["id"]) or row["last_second"])
-
-        made = []
-        for node in places.nodes.values():
-            if node.id in present:
-                row = known.processes.get(node.process or 0, {})
-                made.append(
-                    {
-                        **{key: getattr(node, key) for key in _NODE},
-                        "pids": row.get("pids", []),
-                        "_process": described(node.process),
-                    }
-                )
-        return made
-
-
-_NODE = ("id", "name", "inside", "kind", "ordinal", "address", "service", "instance", "group")
 
 
 def _groups(places: Places, present: set[str]) -> list[dict[str, Any]]:
@@ -112,65 +89,63 @@ class _Answer:
     """The edges of one answer, and what few requests select, read once for all of them."""
 
     def __init__(
-        self, reader: Reader, lines: Lines, known: Neighbours, cut: Cut,
-        measured: Mapping[int, Line], halves: Mapping[int, tuple[int, int]], completeness: Iterable[Row],
-    ) -> None:  # fmt: skip
-        self._known = known
-        self._measured = measured
-        self._halves = halves
+        self, reader: Reader, lines: Lines, drawing: Drawn, cut: Cut, sums: Sums, completeness: Iterable[Row]
+    ) -> None:
+        self._reader, self._lines, self._drawing, self._cut, self._sums = reader, lines, drawing, cut, sums
         self._seconds = {row["id"]: row["seconds_recorded"] for row in completeness}
-        self._shares = {row["id"]: _share(row) for row in completeness}
-        self._verdicts = {line: it.state() for line, it in measured.items()}
-        bad = {line: it.name for line, it in self._verdicts.items() if it.bad}
-        # What began in the other half of a line is seen in its own half, too.
-        self._since = cache(lambda: lines.since(bad, cut.span.end))
-        self._rows = cache(lambda: self._by_side(reader.rows([h for p in halves.values() for h in p], cut)))
+        shares = {row["id"]: _share(row) for row in completeness}
+        self._share = cache(lambda told: min((shares.get(host, 0.0) for host in told), default=0.0))
+        self._recorded = cache(lambda hosts: float(max(self._seconds.get(host, 0.0) for host in hosts)))
+        self._rows = cache(lambda: self._by_side(reader.rows(list(drawing.halves), cut)))
         self._probes = cache(reader.probes)
-        self._logged = reader.logged(known.things, cut.span)
 
-    def edge(self, line: int, client: str, server: str) -> dict[str, Any]:
-        """See `TopologyEdge` in the schema."""
-        measured, verdict = self._measured[line], self._verdicts[line]
-        client_half, server_half = self._halves[line]
-        things = self._known.things[client_half]
-        if server_half != client_half:
-            things = [*things, *self._known.things[server_half]]
-        spoken, latest = words(things, self._logged), things[0]
-        seconds = self._seconds_of(line)
-        held = measured.connections()
-        return {
-            "id": f"{line:016x}",
-            "client": client,
-            "server": server,
-            "address": latest["server_address"],
-            "port": port_of(latest["server_address"]),
-            **{name: getattr(spoken, name) for name in ("transport", "protocol", "security", "label")},
-            "security_source": spoken.source,
-            "tls": {"sni": latest["sni"], "alpn": latest["alpn"]} if latest["sni"] or latest["alpn"] else None,
-            **_verdict(verdict),
-            "rate": measured.writes / seconds if measured.writes is not None and seconds else None,
-            "bytes_rate": measured.bytes / seconds if measured.bytes is not None and seconds else None,
-            "p99_ns": measured.rtt_p99,
-            "retransmit_share": measured.resent,
-            "connections": {
-                "opened": held.opened,
-                "closed": held.closed,
-                "active": held.active,
-                "failed": [{"reason": cause, "count": count} for cause, count in held.failed.items()],
-            },
-            "seen_share": min((self._shares.get(row["host"], 0.0) for row in things), default=0.0),
-            "client_seen": measured.client is not None,
-            "server_seen": measured.server is not None,
-            "overflow": held.opened + held.active if latest["server_address"] == REST else 0,
-            "last_traffic": text(measured.moved) if measured.moved else None,
-            "_since": lambda: self._since().get(line) if verdict.bad else None,
-            "_metrics": lambda: self._metrics(line),
+    def edges(self, measured: Figures, lines: Sequence[DrawnLine]) -> list[dict[str, Any]]:
+        """See `TopologyEdge` in the schema; the figures of some lines."""
+        judged = self._judged(measured, lines)
+        bad = {line.id: verdict.name for line, (verdict, _) in zip(lines, judged, strict=True) if verdict.bad}
+        # What began in the other half of a line is seen in its own half, too.
+        since = cache(lambda: self._lines.since(bad, self._cut.span.end, self._drawing.halves))
+        logged = self._reader.logged_of(self._drawing.open, self._cut.span)
+        recorded = np.array([self._recorded(line.hosts) for line in lines])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates = [floats(np.where(recorded > 0, of / recorded, np.nan)) for of in (measured.writes, measured.bytes)]
+        columns = {
+            "rate": rates[0],
+            "bytes_rate": rates[1],
+            "p99_ns": floats(measured.p99),
+            "retransmit_share": floats(measured.resent),
+            "client_seen": measured.client_seen.tolist(),
+            "server_seen": measured.server_seen.tolist(),
+            "last_traffic": _moments(measured.moved),
         }
+        held = zip(measured.opened.tolist(), measured.closed.tolist(), measured.active.tolist(), strict=True)
+        made = []
+        for line, (verdict, failed), (opened, closed, active), *values in zip(
+            lines, judged, held, *columns.values(), strict=True
+        ):
+            said = self._drawing.words(line, logged)
+            edge = {**line.fields, **spoken(said)} if said else dict(line.fields)
+            edge.update(zip(columns, values, strict=True))
+            edge.update(
+                state=verdict.name, reasons=verdict.reasons, brief=verdict.brief,
+                connections={"opened": opened, "closed": closed, "active": active, "failed": failed},
+                seen_share=self._share(line.told),
+                overflow=opened + active if line.rest else 0,
+                _since=partial(_at, since, line.id) if verdict.bad else _nothing,
+                _metrics=partial(self._metrics, line),
+            )  # fmt: skip
+            made.append(edge)
+        return made
 
-    def _seconds_of(self, line: int) -> float:
-        client, server = self._halves[line]
-        hosts = measures(self._known.things[client], "client"), measures(self._known.things[server], "server")
-        return float(max(self._seconds.get(host, 0.0) for host in hosts))
+    def _judged(self, measured: Figures, lines: Sequence[DrawnLine]) -> list[tuple[Verdict, list[dict[str, Any]]]]:
+        """The verdict of each line, and its connects that failed, by cause."""
+        judged: list[tuple[Verdict, list[dict[str, Any]]]] = [(_PLAIN[name], []) for name in measured.plain.tolist()]
+        (places,) = np.nonzero((measured.plain == "") | (measured.failed > 0))
+        some = [lines[place].halves for place in places.tolist()]
+        for place, line in zip(places.tolist(), of_rows(self._sums, self._drawing.halves, some), strict=True):
+            failed = [{"reason": cause, "count": count} for cause, count in line.connections().failed.items()]
+            judged[place] = line.state(), failed
+        return judged
 
     def _by_side(self, rows: Iterable[Row]) -> dict[tuple[int, int], list[Row]]:
         found: dict[tuple[int, int], list[Row]] = {}
@@ -178,12 +153,12 @@ class _Answer:
             found.setdefault((row["line"], row["side"]), []).append(row)
         return found
 
-    def _metrics(self, line: int) -> list[dict[str, Any]]:
+    def _metrics(self, line: DrawnLine) -> list[dict[str, Any]]:
         made = []
-        for number, (name, half) in enumerate(zip(("client", "server"), self._halves[line], strict=True), 1):
+        sides = zip(("client", "server"), line.halves, line.hosts, strict=True)
+        for number, (name, half, host) in enumerate(sides, 1):
             rows = self._rows().get((half, number))
             if rows:
-                host = measures(self._known.things[half], name)
                 found = side(rows, name, self._seconds.get(host, 0.0), self._probes().get(host, {}))
                 made += [{"side": name, **_brief(value)} for value in found["values"]]
         return made
@@ -195,8 +170,22 @@ def _brief(value: Row) -> dict[str, Any]:
     return {**{name: value.get(name) for name in kept}, "p99_ns": p99}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {"state": verdict.name, "reasons": list(verdict.reasons), "brief": verdict.brief}
+_PLAIN: dict[str, Verdict] = {"none": Verdict("none"), "healthy": Verdict("healthy"), "": Verdict("none")}
+
+
+def _moments(seconds: Any) -> list[str | None]:
+    """What each is called; 0 is never."""
+    known, place = np.unique(seconds, return_inverse=True)
+    called = [text(second) if second else None for second in known.tolist()]
+    return [called[number] for number in place.tolist()]
+
+
+def _nothing() -> None:
+    """Since when a line is bad that is not."""
+
+
+def _at(found: Callable[[], Mapping[int, str]], line: int) -> str | None:
+    return found().get(line)
 
 
 def _share(row: Row) -> float:

@@ -10,6 +10,7 @@ import httpx
 
 from hopscope.server.storage import text
 from hopscope.server.storage.address import Address
+from hopscope.server.storage.blocks import columns
 from hopscope.server.storage.native import block
 from hopscope.server.storage.rolling import steps
 from hopscope.server.storage.store import Insert, StoreError
@@ -50,6 +51,11 @@ class ClickHouse:
         """See Store."""
         return self._address.cluster
 
+    @property
+    def changes(self) -> None:
+        """See Store."""
+        return None
+
     def command(self, sql: str) -> None:
         """See Store."""
         for node in self._nodes:
@@ -78,16 +84,26 @@ class ClickHouse:
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""
+        return text.rows(self._answer(sql, "JSONCompact", parameters))
+
+    def columns(self, sql: str, **parameters: Any) -> Mapping[str, Any]:
+        """See Store."""
+        try:
+            return columns(self._answer(sql, "Native", parameters))
+        except ValueError as error:
+            raise StoreError(text.line(error)) from error
+
+    def _answer(self, sql: str, form: str, parameters: Mapping[str, Any]) -> bytes:
         given: dict[str, Any] = {
             **_QUESTION,
             "database": self._address.database,
-            "default_format": "JSONCompact",
+            "default_format": form,
             # An error in the middle of an answer is then the answer.
             "wait_end_of_query": 1,
         }
         sql, left = text.with_numbers(sql, parameters)
         given |= {f"param_{name}": str(text.parameter(value)) for name, value in left.items()}
-        return text.rows(self._at_any(given, sql.encode()))
+        return self._at_any(given, sql.encode())
 
     def close(self) -> None:
         """See Store."""

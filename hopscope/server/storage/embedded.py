@@ -17,8 +17,10 @@ os.environ.setdefault("JE_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
 from chdb import session
 
 from hopscope.server.storage import text
+from hopscope.server.storage.blocks import columns
+from hopscope.server.storage.changes import Changes
 from hopscope.server.storage.native import block
-from hopscope.server.storage.rolling import steps
+from hopscope.server.storage.rolling import moments, steps
 from hopscope.server.storage.store import Insert, StoreError
 from hopscope.server.storage.tables.kept import RESOLUTIONS
 from hopscope.server.storage.tokens import forget_unfinished
@@ -72,22 +74,33 @@ class Embedded:
         self._inserting = ThreadPoolExecutor(len(RESOLUTIONS) + 1, "hopscope-insert")
         self._idle: list[Any] = []
         self._guard = threading.Lock()
+        self._changes = Changes()
 
     @property
     def cluster(self) -> None:
         """See Store."""
         return None
 
+    @property
+    def changes(self) -> Changes:
+        """See Store."""
+        return self._changes
+
     def command(self, sql: str) -> None:
         """See Store."""
-        with self._writing, _said():
-            self._writer.query(sql)
+        try:
+            with self._writing, _said():
+                self._writer.query(sql)
+        finally:
+            self._changes.all_changed()
 
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
         # Side by side, for each step waits for syncs of its own.
         under_way = [self._inserting.submit(self._insert, one, token) for one in steps(insert)]
         wait(under_way)
+        # Whether or not it failed: some of its rows may be there.
+        self._changes.told(*moments(insert))
         for done in under_way:
             done.result()
 
@@ -114,10 +127,18 @@ class Embedded:
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """See Store."""
+        return text.rows(self._answer(sql, "JSONCompact", parameters))
+
+    def columns(self, sql: str, **parameters: Any) -> Mapping[str, Any]:
+        """See Store."""
+        with _said():
+            return columns(self._answer(sql, "Native", parameters))
+
+    def _answer(self, sql: str, form: str, parameters: Mapping[str, Any]) -> bytes:
+        given = {name: text.parameter(value) for name, value in parameters.items()}
         with self._session() as mine, _said():
-            given = {name: text.parameter(value) for name, value in parameters.items()}
-            answer = mine.query(f"{sql} SETTINGS {_QUESTION}", "JSONCompact", params=given).data()
-        return text.rows(answer)
+            answer: bytes = mine.query(f"{sql} SETTINGS {_QUESTION}", form, params=given).bytes()
+        return answer
 
     def close(self) -> None:
         """See Store."""

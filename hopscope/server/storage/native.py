@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-_NUMBERS = {
+NUMBERS = {
     "UInt8": "<u1", "UInt16": "<u2", "UInt32": "<u4", "UInt64": "<u8", "Int64": "<i8", "Float64": "<f8",
     "DateTime": "<u4", "DateTime64(3)": "<i8",
 }  # fmt: skip
 _DICTIONARY_VERSION = 1
 _ADDITIONAL_KEYS = 0x200
-_INDEX_TYPES = ((1 << 8, 0, "<u1"), (1 << 16, 1, "<u2"), (1 << 32, 2, "<u4"))
+CODED = "LowCardinality(String)"
+WIDTHS = ((1 << 8, 0, "<u1"), (1 << 16, 1, "<u2"), (1 << 32, 2, "<u4"))
+"""Of the indices of CODED: below how many words, the number that says so, and how they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +70,27 @@ def joined(columns: Sequence[Sequence[Column]]) -> tuple[Column, ...]:
 
 
 def _joined(kind: str, values: Sequence[Any]) -> Any:
-    if kind in _NUMBERS:
-        return np.concatenate([np.asarray(one, _NUMBERS[kind]) for one in values])
+    if kind in NUMBERS:
+        return np.concatenate([np.asarray(one, NUMBERS[kind]) for one in values])
     if kind == "String":
         return [text for one in values for text in one]
-    if kind == "LowCardinality(String)":
+    if kind == CODED:
         words = {
             word: number for number, word in enumerate(dict.fromkeys(word for one in values for word in one.words))
         }
         codes = [np.asarray([words[word] for word in one.words], "<u8")[np.asarray(one.codes, "<u8")] for one in values]
         return Coded(list(words), np.concatenate(codes))
-    outer, kinds = _parts(kind)
+    outer, kinds = parts(kind)
     if outer == "Tuple":
         return tuple(_joined(part, [one[at] for one in values]) for at, part in enumerate(kinds))
-    counts = [len(one.parts[0]) for one in values]
+    counts = [int(one.ends[-1]) if len(one.ends) else 0 for one in values]
     before = np.cumsum([0, *counts[:-1]], dtype="<u8")
     ends = np.concatenate([np.asarray(one.ends, "<u8") + first for one, first in zip(values, before, strict=True)])
     return Lists(ends, tuple(_joined(part, [one.parts[at] for one in values]) for at, part in enumerate(kinds)))
 
 
-def _parts(kind: str) -> tuple[str, list[str]]:
+def parts(kind: str) -> tuple[str, list[str]]:
+    """A type that is made of others, and those."""
     outer, _, inner = kind.removesuffix(")").partition("(")
     return outer, [part.strip() for part in inner.split(",")]
 
@@ -108,15 +111,15 @@ def written(column: Column) -> bytes:
 def _values(kind: str, values: Any) -> bytes:
     if isinstance(values, bytes):
         return values
-    if kind in _NUMBERS:
-        return np.ascontiguousarray(values, _NUMBERS[kind]).tobytes()
+    if kind in NUMBERS:
+        return np.ascontiguousarray(values, NUMBERS[kind]).tobytes()
     if kind == "String":
         # Most texts are said again and again.
         written = {text: _string(text) for text in dict.fromkeys(values)}
         return b"".join([written[text] for text in values])
-    if kind == "LowCardinality(String)":
+    if kind == CODED:
         return _coded(values)
-    outer, kinds = _parts(kind)
+    outer, kinds = parts(kind)
     if outer == "Tuple":
         return b"".join(_values(part, held) for part, held in zip(kinds, values, strict=True))
     ends = np.ascontiguousarray(values.ends, "<u8").tobytes()
@@ -127,7 +130,7 @@ def _coded(values: Coded) -> bytes:
     if not len(values.codes):
         return b""
     words = ["", *values.words]
-    _, number, width = next(kind for kind in _INDEX_TYPES if len(words) <= kind[0])
+    _, number, width = next(kind for kind in WIDTHS if len(words) <= kind[0])
     codes = (np.asarray(values.codes, "<u8") + 1).astype(width)
     head = np.array([_DICTIONARY_VERSION, _ADDITIONAL_KEYS | number, len(words)], "<u8").tobytes()
     return head + b"".join(map(_string, words)) + np.array([len(codes)], "<u8").tobytes() + codes.tobytes()

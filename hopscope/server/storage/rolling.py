@@ -36,6 +36,15 @@ def steps(insert: Insert) -> Iterator[Insert]:
         yield Insert(f"{name}_{resolution.step}", tuple(columns), insert.rows)
 
 
+def moments(insert: Insert) -> tuple[str, list[int]]:
+    """The table without its step, and the seconds that its rows are of; of one that is not rolled up none."""
+    name = insert.table.removesuffix(SECONDS)
+    if name == insert.table:
+        return name, []
+    (seconds,) = (column.values for column in insert.columns if column.name == "ts")
+    return name, np.unique(np.asarray(seconds, "<u4")).tolist()
+
+
 def _floored(seconds: object, step: int) -> object:
     moments = np.asarray(seconds, "<u4")
     return moments - moments % np.uint32(step)

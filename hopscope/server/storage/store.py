@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hopscope.server.storage.changes import Changes
 from hopscope.server.storage.native import Column
 
 
@@ -25,11 +26,15 @@ class Insert:
 class Store(Protocol):
     """ClickHouse SQL behind three verbs. Safe to use from several threads. SQL names tables without their database.
 
-    `cluster`: the name of the nodes that share the tables; None: one node has them whole.
+    `cluster`: the name of the nodes that share the tables; None: one node has them whole. `changes`: when
+    its rows last changed; None: others write to it, too, and nothing that was read may be kept.
     """
 
     @property
     def cluster(self) -> str | None: ...
+
+    @property
+    def changes(self) -> Changes | None: ...
 
     def command(self, sql: str) -> None:
         """Runs a statement that answers nothing, on each node. Raises StoreError."""
@@ -44,6 +49,9 @@ class Store(Protocol):
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         """The rows of an answer by column name; `{name:Type}` in the SQL stands for a parameter. Raises StoreError."""
+
+    def columns(self, sql: str, **parameters: Any) -> Mapping[str, Any]:
+        """The same by columns, each as in native.Column; empty when there is no row. Raises StoreError."""
 
     def close(self) -> None:
         """Ends the work with the engine; twice is harmless."""
