@@ -90,30 +90,29 @@ class Shared:
 
 
 class SharedSockets:
-    """All of them, by the socket's number."""
+    """All of them, by the socket's number: it may be another connection's before all is known of how this one ended."""
 
     def __init__(self, connections: Connections, truths: TcpTruths, is_held: Callable[[int, int], bool]) -> None:
         self._connections, self._truths, self._is_held = connections, truths, is_held
-        self._groups: dict[int, Shared] = {}
+        self._groups: dict[int, list[Shared]] = {}
         self._ending: dict[int, Shared] = {}
-        self._done: list[Shared] = []
 
     def __iter__(self) -> Iterator[Shared]:
-        return iter(self._groups.values())
+        return (shared for groups in self._groups.values() for shared in groups)
 
     def of(self, connection: Connection) -> Shared | None:
         """The socket that a connection is a use of; None when it is its only one."""
-        shared = self._groups.get(connection.sk) if self._groups else None
-        return shared if shared is not None and connection in shared.members else None
+        groups = self._groups.get(connection.sk, ()) if self._groups else ()
+        return next((shared for shared in groups if connection in shared.members), None)
 
     def meet(self, connection: Connection) -> Connection | None:
         """A new connection may be a further use; returns the first one when that is known as shared only now."""
         if not connection.flags & (EXTRA | TAKEN_OVER) or connection.role not in (CLIENT, SERVER):
             return None
-        shared = self._groups.get(connection.sk)
-        if shared is not None and shared.members[0].initiator == connection.initiator:
-            shared.join(connection)
-            return None
+        for shared in self._groups.get(connection.sk, ()):
+            if shared.members[0].initiator == connection.initiator:
+                shared.join(connection)
+                return None
         others = [other for other in self._connections.sharing(connection) if other is not connection]
         if not others:
             return None
@@ -123,10 +122,14 @@ class SharedSockets:
     def _first(self, connection: Connection, base: Array | None) -> Shared:
         index, generation = connection.index, connection.generation
         known = self._truths.known(index, generation, self._is_held(index, generation), base)
-        if connection.sk in self._groups:
-            self._give_up(connection.sk)
-        shared = self._groups[connection.sk] = Shared([connection], connection, known)
-        return shared
+        groups = self._groups.setdefault(connection.sk, [])
+        for before in [it for it in groups if id(it) not in self._ending and not self._is_known(it)]:
+            groups.remove(before)
+        groups.append(Shared([connection], connection, known))
+        return groups[-1]
+
+    def _is_known(self, shared: Shared) -> bool:
+        return any(self._connections.get(it.index, it.generation) is it for it in shared.members)
 
     def ends(self, connection: Connection, end: End) -> Shared | None:
         """A connection's closing record came; returns its socket, None when it is the only user."""
@@ -139,19 +142,20 @@ class SharedSockets:
         if connection not in shared.left:
             shared.left.append(connection)
         shared.end = end
-        self._ending[connection.sk] = shared
+        self._ending[id(shared)] = shared
         return shared
 
     def closed(self) -> Iterator[Shared]:
         """Once a tick: the sockets that nothing is awaited of any more."""
-        for sk, shared in list(self._ending.items()):
+        for number, shared in list(self._ending.items()):
             shared.waited += 1
             if shared.complete or shared.waited > PATIENCE:
-                self._give_up(sk)
-        done, self._done = self._done, []
-        yield from done
+                del self._ending[number]
+                self._forget(shared)
+                yield shared
 
-    def _give_up(self, sk: int) -> None:
-        shared = self._groups.pop(sk)
-        if self._ending.pop(sk, None) is not None:
-            self._done.append(shared)
+    def _forget(self, shared: Shared) -> None:
+        sk = shared.members[0].sk
+        self._groups[sk].remove(shared)
+        if not self._groups[sk]:
+            del self._groups[sk]

@@ -7,6 +7,7 @@ import os
 import pwd
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from hopscope.agent.discovery.file import FileDiscovery
 from hopscope.agent.discovery.host import HostDiscovery
 from hopscope.agent.processes import Processes
 from hopscope.agent.processes.facts import language_of, read_facts, user_of
-from hopscope.agent.processes.survey import Survey
+from hopscope.agent.processes.survey import SETTLED, Survey
 
 
 def said(*command: str) -> str:
@@ -41,8 +42,12 @@ def test_a_process_and_its_container(tmp_path: Path) -> None:
     file = tmp_path / "discovery.json"
     file.write_text(json.dumps({"version": 1, "cgroups": {facts.cgroup.rstrip("/") or "/x": place}}))
     survey = Survey(Processes("host-a", FileDiscovery(file, HostDiscovery("host-a"))))
-    survey.look()
-    (own,) = [group for group in survey.groups if os.getpid() in group.end.pids]
+    own, until = None, time.monotonic() + SETTLED + 1
+    while own is None and time.monotonic() < until:  # we may be younger than who is told of
+        survey.look()
+        own = next((group for group in survey.groups if os.getpid() in group.end.pids), None)
+        time.sleep(0.05)
+    assert own is not None
     attributes = dict(own.attributes)
     assert attributes.pop("language") == "python" and attributes.pop("user") == pwd.getpwuid(os.getuid()).pw_name
     assert attributes == (place["attributes"] if own.end.instance == "pod-1" else {})
