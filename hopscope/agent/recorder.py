@@ -327,9 +327,17 @@ class Recorder:
             ("read_bytes", new[:, 1]),
         ):
             self.books.add_at(sides, column, grown)
-        words = self.kernel.slots.live["protocol"][index]
+        self._label(index)
+
+    def _label(self, index: Array) -> None:
+        """The lines of connections whose protocol was decided since the last scan."""
+        slots = self.kernel.slots.live
+        words = slots["protocol"][index]
+        # A slot that another connection took meanwhile has that one's word.
+        own = slots["generation"][index] == self._generation[index]
+        index, words = index[own], words[own]
         for at in np.flatnonzero((words != self._word[index]) & (words & DECIDED != 0)).tolist():
-            connection = live.get(int(index[at]))
+            connection = self.connections.live.get(int(index[at]))
             line = self.ledger.line_of(connection) if connection is not None else None
             label = label_of(int(words[at]), self.kernel.protocols)
             if line is not None and label != UNKNOWN:

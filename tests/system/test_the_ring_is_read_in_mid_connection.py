@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from hopscope.agent.assemble import Assembly, Mark, mark
+from hopscope.agent.connections import CLIENT, SERVER
 from hopscope.agent.kernel import Kernel, Limits
 from hopscope.agent.probes import choose
 from hopscope.agent.processes import Processes
+from hopscope.agent.protocols import DECIDED
 from hopscope.agent.recorder import Recorder
 from hopscope.edges.model import Profile
 from tests.kernel.conftest import ways  # noqa: F401 - a fixture
@@ -196,5 +198,37 @@ def test_both_ends_close_after_the_scan_that_met_them() -> None:
         side = edge_to(found, port).server_side
         assert (value(side, "write").count, value(side, "write").bytes) == (19, 1957)
         assert recorder.without_owner == 0
+    finally:
+        kernel.close()
+
+
+def test_a_slot_is_anothers_after_the_scan_that_saw_its_calls() -> None:
+    """Its protocol is that one's then. The kernel gives slots away when it likes: the test writes what it would."""
+    kernel = Interrupted(choose(), Limits())
+    try:
+        recorder = Recorder(kernel, Processes())
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            recorder.tick()
+            start = mark(recorder, 0.0, 0.0)
+            client = socket.create_connection(("127.0.0.1", port))
+            server, _ = listener.accept()
+            recorder.tick()
+            client.sendall(b"x" * 23)
+            ends = [it for it in recorder.connections.live.values() if port in (it.local_port, it.remote_port)]
+            slots = [it.index for it in ends if it.role in (CLIENT, SERVER)]
+            decided = next(number for number, name in kernel.protocols.items() if name.endswith("TLS")) | DECIDED
+
+            def give_away() -> None:
+                kernel.slots.live["generation"][slots] += 1
+                kernel.slots.live["protocol"][slots] = decided
+
+            kernel.happens = give_away
+            found = picture(recorder, start, 1)
+            kernel.slots.live["generation"][slots] -= 1
+            client.close()
+            server.close()
+        assert len(slots) == 2
+        assert edge_to(found, port).security == "unknown"
     finally:
         kernel.close()
