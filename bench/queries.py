@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from hopscope.edges.model import Edge, Profile, Side
 from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 TITLE = "Questions while 100 k rows/s come in, embedded store"
-EDGES, MINUTES, SECONDS, ROWS = 1000, 60, 600, 100_000
+EDGES, MINUTES, SECONDS, ROWS, SENDERS = 1000, 60, 600, 100_000, 16
 ROUNDS, PACE = 100, 0.65
 """Questions, and seconds from one to the next: a new minute is among them."""
 TROUBLED = 50
@@ -127,12 +128,12 @@ _TROUBLES = ("rwnd_limited", "sndbuf_limited", "zero_window_probes")
 def filled(server: Server, now: int, told: Told) -> tuple[str, str]:
     """An hour of EDGES edges, a second of each minute, and ten minutes of one; returns the instance and that edge."""
     blocks, few = Blocks(1, "bench"), Blocks(2, "bench")
-    for minute in range(MINUTES, 0, -1):
-        for _, batch in blocks.batches(told(now - 60 * minute, EDGES)):
-            server.send(batch)
-    for second in range(SECONDS, 0, -1):
-        for _, batch in few.batches(told(now - second, 1)):
-            server.send(batch)
+    hour = (blocks.batches(told(now - 60 * minute, EDGES)) for minute in range(MINUTES, 0, -1))
+    ten = (few.batches(told(now - second, 1)) for second in range(SECONDS, 0, -1))
+    # Side by side: one after the other each would be a group, and an insert, of its own.
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for _ in pool.map(server.send, [batch for made in (*hour, *ten) for _, batch in made]):
+            pass
     return "pod-1", told(now, 1).edges[0].id
 
 
