@@ -55,7 +55,9 @@ def test_a_line_stands_alone(page: Page, site: Site) -> None:
     page.locator("main table tbody button").first.click()
     panel = page.get_by_role("complementary")
     expect(panel).to_be_in_viewport()
-    block = panel.get_by_role("region", name="server side write", exact=True).bounding_box()
+    region = panel.get_by_role("region", name="server side write", exact=True)
+    expect(region).to_be_visible()
+    block = region.bounding_box()
     assert block is not None and block["x"] + block["width"] <= 390
     panel.get_by_role("button", name="Close").click()
     expect(page.locator("main table")).to_be_visible()

@@ -72,6 +72,7 @@ def test_an_open_one(older: bool) -> None:
             server.do("recv", 1000)
             watch = stack.enter_context(watching())
         talk(client, server)
+        time.sleep(0.3)  # until the last acknowledgement, which may be delayed, is a segment of both
         seen = both(watch, subject(watch, port))
         for end, side, name in ((client, seen[0], "client"), (server, seen[1], "server")):
             row = only(side)
