@@ -72,6 +72,9 @@ PICTURES: dict[str, tuple[Callable[[Page, str], None], str]] = {
 
 def main() -> None:
     """Takes those that are named, or all."""
+    names = sys.argv[1:] or list(PICTURES)
+    if unknown := [name for name in names if name not in PICTURES]:
+        sys.exit(f"there is no picture {unknown[0]}; known: {', '.join(PICTURES)}")
     demo("clean")
     demo("up", "--no-server")
     try:
@@ -80,7 +83,7 @@ def main() -> None:
                 server.ask(START, pod=pod)
             time.sleep(WARM_SECONDS)
             demo("fault", "on", FAULT)
-            take(server, sys.argv[1:] or list(PICTURES))
+            take(server, names)
     finally:
         demo("clean")
 
