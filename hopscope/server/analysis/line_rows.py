@@ -10,7 +10,7 @@ import numpy as np
 
 from hopscope.edges.state import SYN_RETRY_BUCKET
 from hopscope.metrics import ABSENT
-from hopscope.server.storage.native import Column, Lists
+from hopscope.server.storage.native import Column, Lists, places
 from hopscope.server.storage.store import Insert
 from hopscope.server.storage.tables.lines import COLUMNS, METRICS, Summed
 
@@ -100,8 +100,7 @@ class _Rows:
     def _histograms(self, at: Any, of_handshakes: bool) -> Lists:
         at = at[np.argsort(self._row[at], kind="stable")]
         held = self._measured["filled"][self._taken[at]].astype("<i8")
-        begin = self._begin[self._taken[at]]
-        place = np.repeat(begin - (np.cumsum(held) - held), held) + np.arange(held.sum())
+        place = places(self._begin[self._taken[at]], held)
         buckets = self._measured["bucket"][place]
         if of_handshakes:
             # All that is asked of them is whether one in a hundred took as long as a lost SYN: for that it is enough to

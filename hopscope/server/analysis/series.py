@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hopscope.server.storage.native import Lists
+
 _MERGED = {"count": np.add, "bytes": np.add, "total": np.add, "least": np.minimum, "most": np.maximum}
 
 
@@ -74,13 +76,9 @@ def _last(columns: tuple[Any, Any], order: Any, points: Any) -> Any:
 class _Entries:
     """The filled buckets of all rows, in the order of the rows."""
 
-    def __init__(self, histogram: Any, order: Any, parts: Any) -> None:
-        ends = histogram.ends.astype("<i8")
-        counts = np.diff(ends, prepend=0)[order]
+    def __init__(self, histogram: Lists, order: Any, parts: Any) -> None:
+        counts, entries = histogram.entries(order)
         self._ends = np.concatenate([[0], np.cumsum(counts)])
-        entries = np.repeat((ends - np.diff(ends, prepend=0))[order] - self._ends[:-1], counts) + np.arange(
-            self._ends[-1]
-        )
         buckets, held = histogram.parts
         self._columns = np.repeat(parts[order], counts), buckets[entries], held[entries]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from hopscope.server.analysis.columns import percentiles
 from hopscope.server.analysis.distribution import Distribution
-from hopscope.server.storage.native import Coded, Lists
+from hopscope.server.storage.native import CODED, Coded, Lists
 from hopscope.server.storage.tables.lines import COLUMNS, Summed
 
 SIDES = 4
@@ -92,7 +92,7 @@ class Sums:
             yield dict(zip(names, held, strict=True))
 
 
-CODED = "Map(LowCardinality(String), UInt64)"
+CODED_COUNTS = f"Map({CODED}, UInt64)"
 """As which `read` gets the columns of maps by words."""
 
 
@@ -172,11 +172,7 @@ def _of(column: Summed, value: Any, place: Any, count: int) -> Any:
 
 
 def _cells(value: Lists, chosen: Any) -> Cells:
-    ends = value.ends.astype("<i8")
-    begins = np.concatenate([[0], ends[:-1]])
-    counts = (ends - begins)[chosen]
-    before = np.cumsum(counts) - counts
-    entries = np.repeat(begins[chosen] - before, counts) + np.arange(counts.sum())
+    counts, entries = value.entries(chosen)
     keys: Any
     keys, held = value.parts
     words: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from hopscope.server.analysis.lines import Name, lines
-from hopscope.server.analysis.sums import CODED, Sums, merged, read
+from hopscope.server.analysis.sums import CODED_COUNTS, Sums, merged, read
 from hopscope.server.query.windows import Cut, Span
 from hopscope.server.storage.changes import Changes
 from hopscope.server.storage.store import Store
@@ -32,7 +32,8 @@ MOST_NAMED, MOST_READ = 3000, 200
 """What takes more is summed by the engine."""
 _MINUTE = 60
 _ROW = ", ".join(
-    f"CAST({column.name}, '{CODED}') AS {column.name}" if column.part == "counts" else column.name for column in COLUMNS
+    f"CAST({column.name}, '{CODED_COUNTS}') AS {column.name}" if column.part == "counts" else column.name
+    for column in COLUMNS
 )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.lines import Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
-from hopscope.server.analysis.sums import CODED, Sums, read
+from hopscope.server.analysis.sums import CODED_COUNTS, Sums, read
 from hopscope.server.query.line_sums import MOST_NAMED, MOST_READ, LineSums, stretches
 from hopscope.server.query.reader import Reader, Row, part_of
 from hopscope.server.query.windows import Cut, Span, text
@@ -25,7 +25,7 @@ MOST_LINES = 20_000
 _BACK, _MOST_SINCE = 3600, 100
 _SUMS = ", ".join(f"{column.merged} AS {column.name}" for column in COLUMNS)
 _CODED_SUMS = ", ".join(
-    f"CAST({column.merged}, '{CODED}') AS {column.name}"
+    f"CAST({column.merged}, '{CODED_COUNTS}') AS {column.name}"
     if column.part == "counts"
     else f"{column.merged} AS {column.name}"
     for column in COLUMNS

@@ -47,6 +47,12 @@ class Lists:
     ends: Any
     parts: tuple[Any, ...]
 
+    def entries(self, rows: Any = slice(None)) -> tuple[Any, Any]:
+        """How many values some rows have, and the places of these in the parts, row by row."""
+        ends = self.ends.astype("<i8")
+        counts = np.diff(ends, prepend=0)[rows]
+        return counts, places(ends[rows] - counts, counts)
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -54,6 +60,11 @@ class Coded:
 
     words: Sequence[str]
     codes: Any
+
+
+def places(begins: Any, counts: Any) -> Any:
+    """Where the values of rows are of which each begins somewhere and has so many, row by row."""
+    return np.repeat(begins - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
 
 
 def lists(rows: Sequence[Sequence[Any]]) -> Lists:
