@@ -144,8 +144,9 @@ class Connections:
         self._named[connection.index, connection.generation] = connection
         if not ended:
             self.live[connection.index] = connection
-        if connection.role == LISTENER and not ended:
-            self.listeners[connection.index] = connection
+        if connection.role == LISTENER:
+            if not ended:
+                self.listeners[connection.index] = connection
             self._by_port.setdefault((connection.netns, connection.local_port), []).append(connection)
         elif connection.role in (CLIENT, SERVER):
             self._by_initiator.setdefault(connection.initiator, []).append(connection)
@@ -159,13 +160,17 @@ class Connections:
 
     def correct_role(self, connection: Connection) -> None:
         """An older connection that looks like a client's but whose port is listened on: its listener's limit was 0."""
-        if connection.role == CLIENT and connection.flags & OLDER and any(self.listeners_at(connection)):
+        if (
+            connection.role == CLIENT
+            and connection.flags & OLDER
+            and any(map(self._listens, self.listeners_at(connection)))
+        ):
             self._unlist(connection)
             connection.role = SERVER
             self._by_initiator.setdefault(connection.initiator, []).append(connection)
 
     def listeners_at(self, connection: Connection) -> Iterator[Connection]:
-        """The listeners that a connection may have come in by."""
+        """The listeners that a connection may have come in by, also those that closed in the last tick."""
         for listener in self._by_port.get((connection.netns, connection.local_port), ()):
             if listener.local == connection.local or listener.local in _ANY:
                 yield listener
@@ -173,10 +178,17 @@ class Connections:
     def listener_of(self, connection: Connection) -> Connection | None:
         """Whose listener accepted it, for one that no process has used yet. Not init's, which holds those of others."""
         found = None
-        for listener in self.listeners_at(connection):
-            if found is None or found.tgid == INIT or (listener.tgid != INIT and listener.local == connection.local):
+        # A closed one only where no other listens: the connection may have ended in the same moment as it.
+        for listener in sorted(self.listeners_at(connection), key=self._listens, reverse=True):
+            if found is None or (
+                self._listens(listener) == self._listens(found)
+                and (found.tgid == INIT or (listener.tgid != INIT and listener.local == connection.local))
+            ):
                 found = listener
         return found
+
+    def _listens(self, listener: Connection) -> bool:
+        return self.listeners.get(listener.index) is listener
 
     def partner(self, connection: Connection) -> Connection | None:
         """The other end if it is on this host: as the kernel paired it, else by the initiator's address.
@@ -218,7 +230,6 @@ class Connections:
             del self.live[connection.index]
         if self.listeners.get(connection.index) is connection:
             del self.listeners[connection.index]
-            self._remove(self._by_port, (connection.netns, connection.local_port), connection)
         self._leaving.append(connection)
 
     def opened_by(self) -> Mapping[tuple[bytes, int, int], list[Connection]]:
@@ -229,7 +240,10 @@ class Connections:
         """Once a tick: drops those that closed before the last one, and returns them."""
         for connection in self._left:
             self._named.pop((connection.index, connection.generation), None)
-            self._unlist(connection)
+            if connection.role == LISTENER:
+                self._remove(self._by_port, (connection.netns, connection.local_port), connection)
+            else:
+                self._unlist(connection)
         gone, self._left, self._leaving = self._left, self._leaving, []
         return gone
 

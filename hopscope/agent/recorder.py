@@ -121,18 +121,21 @@ class Recorder:
         return connection
 
     def _closed_meanwhile(self, fresh: Sequence[Connection]) -> list[Connection]:
-        """The other ends of these that closed before a scan met them, and whose closing records are for next time.
+        """The other ends and listeners of these that closed before a scan met them; their closing is for next time.
 
-        Without them a server's end would be taken for one whose initiator is elsewhere.
+        Without them a server's end would be taken for one whose initiator is elsewhere, or for nobody's.
         """
         if not self._later:
             return []
         awaited = {made.peer for made in fresh if made.peer is not None and self.connections.get(*made.peer) is None}
-        if not awaited:
+        accepted = any(made.role == SERVER and not made.tgid for made in fresh)
+        if not awaited and not accepted:
             return []
         closed = closing_records(self.kernel, self._later)
         ends = connections_of(closed["index"].tolist(), closed["slot"], closed["connection"])
-        return [made for made in ends if (made.index, made.generation) in awaited]
+        return [
+            made for made in ends if (made.index, made.generation) in awaited or (accepted and made.role == LISTENER)
+        ]
 
     def _is_held(self, index: int, generation: int) -> bool:
         return 0 <= index < len(self._generation) and bool(self._generation[index] == generation)

@@ -202,4 +202,20 @@ def test_a_connection_keeps_its_slot_when_the_one_before_is_told_of_late() -> No
     known.leave(known.learn(replace(SERVER_END, index=8, generation=1, role=LISTENER), ended=True))
     assert known.live == {7: now, 8: listening}
     assert known.listeners == {8: listening}
+    for _ in range(3):
+        assert known.listener_of(SERVER_END) is listening
+        known.forget_left()
     assert list(known.listeners_at(SERVER_END)) == [listening]
+
+
+def test_never_used_and_ended_together_with_its_listener() -> None:
+    book = ledger()
+    listener = book._connections.learn(end(2, LISTENER, "0.0.0.0", 80, "0.0.0.0", 0), ended=True)
+    child = book._connections.learn(end(0, SERVER, "10.0.0.2", 80, "10.0.0.1", 5000), ended=True)
+    book.settle(child)
+    line = book.line_of(child)
+    assert line is not None and line.server == GROUPS[2]
+    book._connections.leave(listener)
+    for _ in range(2):
+        book._connections.forget_left()
+    assert list(book._connections.listeners_at(child)) == []

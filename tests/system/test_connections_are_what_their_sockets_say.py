@@ -59,6 +59,14 @@ def equal(row: Connection, total: dict[str, int], info: dict[str, int]) -> None:
         assert getattr(row, field) == info[name], name
 
 
+def quiet(*ends: Endpoint) -> None:
+    """Until the last acknowledgement, which may be delayed, is a segment of each."""
+    sent, before = [end.do("info")["segments_out"] for end in ends], None
+    while sent != before:
+        time.sleep(0.3)
+        before, sent = sent, [end.do("info")["segments_out"] for end in ends]
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_an_open_one(older: bool) -> None:
     with ExitStack() as stack:
@@ -72,7 +80,7 @@ def test_an_open_one(older: bool) -> None:
             server.do("recv", 1000)
             watch = stack.enter_context(watching())
         talk(client, server)
-        time.sleep(0.3)  # until the last acknowledgement, which may be delayed, is a segment of both
+        quiet(client, server)
         seen = both(watch, subject(watch, port))
         for end, side, name in ((client, seen[0], "client"), (server, seen[1], "server")):
             row = only(side)
