@@ -167,6 +167,22 @@ def test_processes(told: tuple[Server, dict[str, int], int]) -> None:
     assert (redis["service"], redis["layer"], redis["detectType"]) == ("vm-7", "OS_LINUX", "LINUX")
 
 
+def test_who_is_told_of_once_a_minute_is_in_each_window_of_it(server: Server) -> None:
+    told, node = now() - 900, Host("node-1")
+    node.process("sleeper", "reviews", "reviews-v1-abc", "MESH")
+    for second in (told, told + 60):
+        server.send(node.batch(second, processes=True).SerializeToString())
+
+    def within(start: int) -> tuple[int, int]:
+        window = {"from": text(start), "to": text(start + 10)}
+        listed = "query($of: ID!, $w: WindowInput) { processes(instance: $of, window: $w) { total } }"
+        services = server.ask(SERVICES, window=window)["services"]
+        return server.ask(listed, of="reviews-v1-abc", w=window)["processes"]["total"], services["total"]
+
+    assert [within(told + later) for later in (-20, 0, 30, 61, 110)] == [(0, 0), (1, 1), (1, 1), (1, 1), (1, 1)]
+    assert within(told + 400) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("query", "of", "why"),
     [

@@ -125,8 +125,8 @@ class Entities:
             " argMax(labels, told) AS latest_labels, min(if(begun = 0, told, begun)) AS first, max(told) AS last"
             f" FROM ({_TOLD}) AS p LEFT JOIN ({_BEGUN}) AS place ON p.id = place.id WHERE told >= {{start:UInt32}}"
             " GROUP BY host, service, instance",
-            # The last word on a process that was alive in the window may have come a minute after its end.
-            start=span.start if span else 0,
+            # The words on a process that was alive in the window may have come a minute before it and after it.
+            start=max(0, span.start - LATELY) if span else 0,
         )  # fmt: skip
         found = instances(rows, self._reader.hosts())
         return {name: it for name, it in found.items() if span is None or it.first < span.end}
@@ -203,7 +203,7 @@ class Entities:
         now = time.time()
         span = asked(window, now) if window else Span(0, int(now) + 86_400)
         hosts = self._reader.hosts()
-        own = [row for row in self._reader.processes_of(name).values() if row["last_second"] >= span.start]
+        own = [row for row in self._reader.processes_of(name).values() if row["last_second"] + LATELY >= span.start]
         first = self._reader.first(row["id"] for row in own)
         return [
             process(row, name, hosts, first.get(row["id"]) or row["last_second"])
