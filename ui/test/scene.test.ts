@@ -120,6 +120,12 @@ describe("the picture on the screen", () => {
     expect(whole(box, { w: 200, h: 200 }).k).toBe(0.5);
   });
 
+  it("begins below the bar wherever there is room for that", () => {
+    const top = (h: number): number => first(box, { w: 700, h }).y + box.y;
+    expect([760, 740, 690, 676].map(top)).toEqual([52, 52, 22, 8]);
+    expect(first(box, { w: 1400, h: 800 }).y + box.y).toBeGreaterThanOrEqual(52);
+  });
+
   it("is moved as little as shows what is asked for", () => {
     const size = { w: 760, h: 600 };
     const at = first(box, size);

@@ -3,13 +3,11 @@
 import { at, type Cubic } from "./lines";
 import type { Box, Label, Line, Point } from "./model";
 import { severity } from "./sides";
-import { textWidth } from "./text";
+import { BOLD, textWidth } from "./text";
 
 const PLACES = [0.5, 0.74, 0.42, 0.58, 0.66, 0.34, 0.8, 0.26] as const;
 const HEIGHT = 19;
 const SIZE = 11;
-/** How much wider bold letters are: the protocol is bold, of a bad line also the reason. */
-const BOLD = 1.13;
 /** What stays free between a label and its neighbours. */
 const ASIDE = 8;
 /** Aside of a reason that has no protocol before it: it fits or is not said. */
@@ -36,6 +34,7 @@ export function labels(asks: readonly Ask[], taken: readonly Box[], selected: st
   for (const ask of sorted) {
     const { line } = ask;
     const signed = severity(line.state) <= severity("better");
+    // The protocol is bold, of a bad line also the reason.
     // What is wrong is worth more than the protocol, where there is no room for both.
     for (const text of signed && line.note ? [line.label, ""] : [line.label]) {
       const label = textWidth(text, SIZE) * BOLD;

@@ -10,7 +10,7 @@ import { at, draw, headOf, widthOf, widthStep } from "./lines";
 import type { Box, Caption, Chip, Graph, Picture, State, Trunk, Wire } from "./model";
 import { routes, type Route } from "./routes";
 import { cards, columnsFor, severity, SEATS, worst, type Columns, type Placed } from "./sides";
-import { cutEnd, cutMiddle } from "./text";
+import { BOLD, cutEnd, cutMiddle } from "./text";
 import { course, type Course } from "./trunks";
 
 export function layout(graph: Graph): Picture {
@@ -71,7 +71,7 @@ function chipsOf(graph: Graph, cellGrid: Grid, stateOf: (id: string) => State): 
   return graph.inside.map(({ id, name, sub, ordinal }) => ({
     id,
     name,
-    cut: cutMiddle(name, w - 12, h < 32 ? 11 : 13),
+    cut: cutMiddle(name, w - 12, h < 32 ? 11 : 13 * BOLD),
     sub: cutEnd(sub, w - 8, 11),
     state: stateOf(id),
     ...cell(ordinal, cellGrid),

@@ -2,7 +2,7 @@
 
 import { wall, type Grid } from "./hexagon";
 import type { Box, Card, Group, Row, Side, State } from "./model";
-import { cutEnd, cutMiddle, textWidth } from "./text";
+import { BOLD, cutEnd, cutMiddle, textWidth } from "./text";
 
 /** Sizes in pixels at zoom 1. */
 export interface Columns {
@@ -131,7 +131,7 @@ function card(group: Group, seat: Seat, columns: Columns, grid: Grid, stateOf: (
   const height = form === "open" ? HEADER + MEMBER * members.length + FOOT : columns.height;
   const box = place(seat, group.side, height, columns, grid);
   const aside = textWidth(closed ? `×${members.length}` : group.sub, 11) + 8;
-  const size = columns.dense ? 11 : 13;
+  const size = columns.dense ? 11 : 13 * BOLD;
   return {
     id: group.id,
     name: group.name,

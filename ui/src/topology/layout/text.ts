@@ -3,6 +3,9 @@
 const NARROW = new Set("il.:,;'|!()[] ·jtfr-");
 const WIDE = new Set("mwMW%@…");
 
+/** How much wider bold letters are. */
+export const BOLD = 1.13;
+
 /** In pixels. Set for DejaVu Sans, the widest of the fonts the page falls back to. */
 export function textWidth(text: string, size: number): number {
   let em = 0;

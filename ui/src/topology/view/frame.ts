@@ -36,7 +36,15 @@ function stand(box: Box, size: Size, least: number): Stand {
   const edge = fits(within(EDGE)) >= Math.max(1, least) ? EDGE : NARROW;
   const room = within(edge);
   const k = Math.max(least, edge === NARROW ? Math.min(1, fits(room)) : fits(room));
-  return { k, x: along(box.x, box.w, k, edge.side, room.w), y: along(box.y, box.h, k, edge.top, room.h) };
+  return { k, x: along(box.x, box.w, k, edge.side, room.w), y: down(box, k, size.h) };
+}
+
+/** As `along`; what has room below the bar at the top is not under it, for a pod has its name at its top. */
+function down(box: Box, k: number, h: number): number {
+  const free = h - box.h * k;
+  if (free >= EDGE.top + EDGE.bottom) return along(box.y, box.h, k, EDGE.top, h - EDGE.top - EDGE.bottom);
+  if (free < NARROW.top + NARROW.bottom) return along(box.y, box.h, k, NARROW.top, h - NARROW.top - NARROW.bottom);
+  return Math.min(EDGE.top, free - NARROW.bottom) - box.y * k;
 }
 
 /** Centred when it fits; else the origin, where the processes are, in the middle, as far as no room is left empty. */
