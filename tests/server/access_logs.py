@@ -55,8 +55,12 @@ class Pod:
         return node
 
 
+def endpoint(ip: str, port: int) -> envoy.Address:
+    return envoy.Address(socket_address=envoy.SocketAddress(address=ip, port_value=port))
+
+
 def address(ip: str, port: int) -> bytes:
-    return envoy.Address(socket_address=envoy.SocketAddress(address=ip, port_value=port)).SerializeToString()
+    return endpoint(ip, port).SerializeToString()
 
 
 def duration(ns: int) -> envoy.Duration:
@@ -136,7 +140,7 @@ def outbound(request: Request, client: Pod, server: Pod, reached: bool = True) -
     return entry(
         request,
         upstream_cluster=f"outbound|9080||{server.service}.{server.namespace}.svc.cluster.local",
-        downstream_direct_remote_address=address(client.address, random.randrange(1024, 65536)),
+        downstream_direct_remote_address=endpoint(client.address, random.randrange(1024, 65536)),
         downstream_local_address=address("10.96.0.1", 9080),
         upstream_remote_address=address(server.address, 9080) if reached else b"",
     )
@@ -149,7 +153,7 @@ def inbound(
     return entry(
         request,
         upstream_cluster="inbound|9080||",
-        downstream_direct_remote_address=address(seen_as or client.address, random.randrange(1024, 65536)),
+        downstream_direct_remote_address=endpoint(seen_as or client.address, random.randrange(1024, 65536)),
         downstream_local_address=address(server.address, 9080),
         upstream_remote_address=address("127.0.0.6", 9080),
         tls_properties=tls(server, client) if mtls else b"",

@@ -24,6 +24,7 @@ from tests.server.access_logs import (
     address,
     channel,
     duration,
+    endpoint,
     inbound,
     now,
     outbound,
@@ -210,7 +211,7 @@ def test_grpc_and_tcp_are_what_envoy_says(server: Server) -> None:
             start_time=duration(now()),
             upstream_cluster="PassthroughCluster",
             upstream_remote_address=address("198.51.100.7", 5432),
-            downstream_direct_remote_address=address(PAGE.address, 4000),
+            downstream_direct_remote_address=endpoint(PAGE.address, 4000),
             response_flags=envoy.ResponseFlags(upstream_connection_failure=True).SerializeToString(),
             duration=duration(5_000_000),
         )
@@ -227,6 +228,23 @@ def test_grpc_and_tcp_are_what_envoy_says(server: Server) -> None:
     other = line(found, "page.default", "198.51.100.7:5432")
     assert (other["connections"], other["requests"], other["errors"]) == (1, 0, 1)
     assert (other["bytesIn"], other["bytesOut"], named(other["byFlag"])) == (11, 22, {"UF": 1})
+
+
+def test_numbers_that_cannot_be_harm_no_other(server: Server) -> None:
+    past, most = (1 << 63) - 1, (1 << 64) - 1
+    bad = [outbound(request, PAGE, CART) for request in good(6, received=(most, most), sent=(most, most), attempts=9)]
+    for one, name in zip(bad, ANSWERED, strict=False):
+        getattr(one.common_properties, name).seconds = past
+    bad[0].common_properties.start_time.seconds = past
+    bad[1].common_properties.time_to_last_downstream_tx_byte.seconds = past
+    bad[2].common_properties.time_to_last_downstream_tx_byte.seconds = -past
+    with channel(server.socket) as to:
+        stream = Envoy(to, PAGE)
+        stream.log(bad)
+        ask(server, 6, latest())
+        stream.log(outbound(r, PAGE, CART) for r in good(4))
+        one = line(ask(server, 10, latest()), "page.default", "cart.default")
+    assert (one["requests"], one["retries"]) == (10, 48)
 
 
 def test_a_malformed_stream_harms_no_other(server: Server) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from hopscope.edges.state import of_requests
-from hopscope.server.analysis.mesh_entries import UNKNOWN, answer, failed, flags, read_answer, times
+from hopscope.server.analysis.mesh_entries import UNKNOWN, Times, answer, failed, flags, moments, read_answer, times
 from hopscope.server.analysis.mesh_layers import layers
 from hopscope.server.analysis.words import Logged, words
 from hopscope.server.storage.tables.mesh import PARTS
@@ -21,8 +22,14 @@ MOMENTS = (
 )  # fmt: skip
 
 
-def common(**moments: int) -> envoy.AccessLogCommon:
-    return envoy.AccessLogCommon(**{name: duration(ns) for name, ns in moments.items() if ns})
+def common(**said: int) -> envoy.AccessLogCommon:
+    return envoy.AccessLogCommon(**{name: duration(ns) for name, ns in said.items() if ns})
+
+
+def spent(said: envoy.AccessLogCommon) -> Times:
+    """Of one request, beside another one."""
+    other = moments(common(time_to_last_downstream_tx_byte=1))
+    return Times(*(int(part[1]) for part in times(np.array([other, moments(said)]))))
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -32,7 +39,7 @@ def test_the_pieces_add_up_in_any_order_of_moments(seed: int) -> None:
     said.time_to_last_downstream_tx_byte.CopyFrom(duration(whole := chance.randrange(1, 10**10)))
     if chance.random() < 0.5:
         said.upstream_remote_address = address("10.0.0.1", 80)
-    found = times(said)
+    found = spent(said)
     pieces = [ns for name, ns in zip(PARTS, found, strict=True) if name != "whole" and ns != UNKNOWN]
     assert found.whole == whole == sum(pieces)
     assert min(pieces) >= 0
@@ -45,14 +52,14 @@ def test_each_end_answers_for_its_own_time() -> None:
         "time_to_first_upstream_rx_byte": 20, "time_to_last_upstream_rx_byte": 24,
         "time_to_first_downstream_tx_byte": 21, "time_to_last_downstream_tx_byte": 26,
     }  # fmt: skip
-    found = times(common(**{name: at * ms for name, at in usual.items()}))
+    found = spent(common(**{name: at * ms for name, at in usual.items()}))
     # The last byte went 2 ms after it came, the first one 1 ms: the client was 1 ms too slow to read.
     assert found == (26 * ms, 2 * ms, 4 * ms, 20 * ms, 0)
     upload = usual | {"time_to_last_rx_byte": 23, "time_to_last_upstream_tx_byte": 23}
-    assert times(common(**{name: at * ms for name, at in upload.items()})).downstream == 24 * ms
+    assert spent(common(**{name: at * ms for name, at in upload.items()})).downstream == 24 * ms
     # Nobody answered for 15 s: that is upstream's.
     hung = {"time_to_last_rx_byte": 1, "time_to_last_upstream_tx_byte": 2, "time_to_first_downstream_tx_byte": 15_000}
-    gave_up = times(common(**{name: at * ms for name, at in hung.items()}, time_to_last_downstream_tx_byte=15_001 * ms))
+    gave_up = spent(common(**{name: at * ms for name, at in hung.items()}, time_to_last_downstream_tx_byte=15_001 * ms))
     assert gave_up == (15_001 * ms, 1 * ms, 2 * ms, 14_998 * ms, 0)
 
 

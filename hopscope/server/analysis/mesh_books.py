@@ -10,26 +10,28 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
+from struct import Struct
+from struct import error as StructError
 
 from hopscope.server.analysis.mesh_entries import (
-    UNKNOWN,
+    LONGEST_NS,
     Half,
-    Times,
     answer,
+    caller,
     counts,
     ended_ns,
     flags,
     grpc_status,
     halves,
     lasted_ns,
+    moments,
     protocol,
-    times,
 )
 from hopscope.server.analysis.mesh_proxies import Proxy, number
 from hopscope.wire.envoy.v3 import accesslog_pb2 as envoy
 
 MOST_HELD = 50_000
-"""Sums and times that wait to be taken: about 15 MB."""
+"""Sums and requests whose times wait to be taken: about 15 MB."""
 MOST_PROXIES = 10_000
 EXACT, FOLDED, ALL = 1024, 2048, 200_000
 """Halves of a proxy's side in an hour that keep their addresses, that keep their networks, and of all proxies."""
@@ -37,8 +39,12 @@ ANSWERS = 64
 """Different answers of a half in a second."""
 EARLIEST, LATEST = 3600, 600
 """Seconds around now in which an entry may have ended; else a clock is wrong, and it counts now."""
+MOST = 1 << 56
+"""Bytes of a half in a second: what says that there were more is not believed, and would not fit a table's sum."""
 _CACHED = 4096
 _SECOND = 1_000_000_000
+# A row of Taken.noted.
+_NOTE = Struct("=8q").pack
 
 
 class TooMany(ValueError):
@@ -47,14 +53,14 @@ class TooMany(ValueError):
 
 @dataclass(slots=True)
 class Sum:
-    """What ended in one second of one half."""
+    """What ended in one second of one half. `row`: its place among the sums."""
 
     answers: Counter[str] = field(default_factory=Counter)
     connections: Counter[str] = field(default_factory=Counter)
     retries: int = 0
     received: int = 0
     sent: int = 0
-    times: list[Times] = field(default_factory=list)
+    row: int = 0
 
 
 @dataclass(slots=True)
@@ -81,11 +87,13 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What the books held: proxies and halves that are new, sums by half's id and second."""
+    """What the books held: proxies and halves that are new, sums by half's id and second. `noted`: for each request
+    whose times are known the row of its sum and its `moments`, as integers of 64 bits."""
 
     proxies: tuple[Reporter, ...]
     halves: tuple[tuple[int, Kept], ...]
     sums: tuple[tuple[int, int, Sum], ...]
+    noted: bytes
     entries: int
     amounts: dict[str, int]
 
@@ -95,7 +103,8 @@ class Books:
 
     def __init__(self) -> None:
         self._reporters: dict[int, Reporter] = {}
-        self._touched: dict[int, Kept] = {}
+        self._sums: list[tuple[Kept, int, Sum]] = []
+        self._noted = bytearray()
         self._hour = 0
         self._halves = 0
         self._entries = 0
@@ -117,23 +126,27 @@ class Books:
         are counted."""
         reporter = self.reporter(proxy)
         for request in message.http_logs.log_entry:
-            if counts(request.common_properties):
-                self._request(reporter, request, now)
+            common = request.common_properties
+            if counts(common):
+                self._request(reporter, request, common, now)
         for connection in message.tcp_logs.log_entry:
-            if counts(connection.common_properties):
-                self._connection(reporter, connection, now)
+            common = connection.common_properties
+            if counts(common):
+                self._connection(reporter, connection, common, now)
 
-    def _request(self, reporter: Reporter, entry: envoy.HTTPAccessLogEntry, now: int) -> None:
-        common, response, request = entry.common_properties, entry.response, entry.request
-        grpc = grpc_status(entry)
+    def _request(
+        self, reporter: Reporter, entry: envoy.HTTPAccessLogEntry, common: envoy.AccessLogCommon, now: int
+    ) -> None:
+        response, request, version = entry.response, entry.request, entry.protocol_version
+        grpc = grpc_status(entry) if version >= 3 else None
         label = answer(response.response_code.value, grpc, flags(common.response_flags))
-        spent = times(common)
-        second = self._second(ended_ns(common, spent.whole), now)
+        noted = moments(common)
+        second = self._second(ended_ns(common, noted[0]), now)
         received = request.request_headers_bytes + request.request_body_bytes
         sent = response.response_headers_bytes + response.response_body_bytes
-        again = max(0, common.upstream_request_attempt_count - 1)
-        for kept in self._of(reporter, common, entry.protocol_version, protocol(entry.protocol_version, grpc)):
-            held = self._sum(kept, second)
+        again = common.upstream_request_attempt_count - 1
+        for kept in self._of(reporter, common, version, protocol(version, grpc)):
+            held = kept.sums.get(second) or self._sum(kept, second)
             if label not in held.answers and len(held.answers) >= ANSWERS:
                 self.amounts["entries_with_folded_answers"] += 1
                 label = answer(response.response_code.value // 100 * 100, None, "")
@@ -141,14 +154,16 @@ class Books:
             held.received += received
             held.sent += sent
             # A gateway's entry is of two lines; its attempts were made on the second one.
-            held.retries += again if kept.half.side == "client" else 0
-            if spent.whole != UNKNOWN:
-                held.times.append(spent)
-                self.held += 1
+            if again > 0 and kept.half.side == "client":
+                held.retries += again
+            if noted[0] > 0:
+                self._note(held.row, noted)
         self._entries += 1
 
-    def _connection(self, reporter: Reporter, entry: envoy.TCPAccessLogEntry, now: int) -> None:
-        common, moved = entry.common_properties, entry.connection_properties
+    def _connection(
+        self, reporter: Reporter, entry: envoy.TCPAccessLogEntry, common: envoy.AccessLogCommon, now: int
+    ) -> None:
+        moved = entry.connection_properties
         second = self._second(ended_ns(common, lasted_ns(common)), now)
         raised = flags(common.response_flags)
         for kept in self._of(reporter, common, 0, "tcp"):
@@ -157,6 +172,13 @@ class Books:
             held.received += moved.received_bytes
             held.sent += moved.sent_bytes
         self._entries += 1
+
+    def _note(self, row: int, noted: tuple[int, ...]) -> None:
+        try:
+            self._noted += _NOTE(row, *noted)
+        except StructError:
+            self._noted += _NOTE(row, *(min(max(ns, 0), LONGEST_NS) for ns in noted))
+        self.held += 1
 
     def _second(self, ended: int, now: int) -> int:
         second = ended // _SECOND
@@ -168,15 +190,15 @@ class Books:
     def _sum(self, kept: Kept, second: int) -> Sum:
         held = kept.sums.get(second)
         if held is None:
-            held = kept.sums[second] = Sum()
-            self._touched[kept.id] = kept
+            held = kept.sums[second] = Sum(row=len(self._sums))
+            self._sums.append((kept, second, held))
             self.held += 1
         return held
 
     def _of(self, reporter: Reporter, common: envoy.AccessLogCommon, version: int, spoken: str) -> tuple[Kept, ...]:
         key = (
-            common.upstream_cluster, common.upstream_remote_address, common.downstream_direct_remote_address,
-            common.downstream_local_address, common.tls_properties, version, spoken,
+            common.upstream_cluster, common.upstream_remote_address, caller(common), common.downstream_local_address,
+            common.tls_properties, version, spoken,
         )  # fmt: skip
         found = reporter.cache.get(key)
         if found is None:
@@ -208,13 +230,14 @@ class Books:
         reporters = self._reporters.values()
         proxies = tuple(reporter for reporter in reporters if not reporter.told)
         fresh = tuple((reporter.proxy.id, kept) for reporter in reporters for kept in reporter.fresh)
-        sums = tuple((kept.id, second, held) for kept in self._touched.values() for second, held in kept.sums.items())
-        taken = Taken(proxies, fresh, sums, self._entries, dict(self.amounts))
-        for kept in self._touched.values():
+        sums = tuple((kept.id, second, held) for kept, second, held in self._sums)
+        taken = Taken(proxies, fresh, sums, bytes(self._noted), self._entries, dict(self.amounts))
+        for kept, _, _ in self._sums:
             kept.sums = {}
         for reporter in reporters:
             reporter.told, reporter.fresh = True, []
-        self._touched, self.held, self._entries = {}, 0, 0
+        self._sums, self._noted = [], bytearray()
+        self.held = self._entries = 0
         self.amounts.clear()
         if now // 3600 != self._hour:
             if self._hour:

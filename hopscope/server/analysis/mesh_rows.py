@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hopscope.edges.histogram import BUCKETS, HIGHEST_OCTAVE, LOWEST_OCTAVE, PER_OCTAVE
-from hopscope.server.analysis.mesh_books import Taken
-from hopscope.server.analysis.mesh_entries import UNKNOWN, Times
+from hopscope.server.analysis.mesh_books import MOST, Taken
+from hopscope.server.analysis.mesh_entries import MOMENTS, UNKNOWN, times
 from hopscope.server.analysis.mesh_proxies import place_of
 from hopscope.server.storage.native import Column, Lists, lists
 from hopscope.server.storage.store import Insert
@@ -42,8 +42,8 @@ def message(taken: Taken, seconds: float) -> wire.Mesh:
         made.half.append(half)
         made.second.append(second)
         made.retries.append(held.retries)
-        made.received.append(held.received)
-        made.sent.append(held.sent)
+        made.received.append(min(held.received, MOST))
+        made.sent.append(min(held.sent, MOST))
         made.answers.append(len(held.answers))
         made.answer.extend(words.setdefault(label, len(words)) for label in held.answers)
         made.answered.extend(held.answers.values())
@@ -51,19 +51,17 @@ def message(taken: Taken, seconds: float) -> wire.Mesh:
         made.connection.extend(words.setdefault(label, len(words)) for label in held.connections)
         made.connected.extend(held.connections.values())
     made.labels.extend(words)
-    _times(made, [held.times for _, _, held in taken.sums])
+    _times(made, len(taken.sums), taken.noted)
     return made
 
 
-def _times(made: wire.Mesh, times: Sequence[Sequence[Times]]) -> None:
-    rows = len(times)
-    values = np.array([each for held in times for each in held], "i8").reshape(-1, len(PARTS))
-    row = np.repeat(np.arange(rows), [len(held) for held in times])
-    for place in range(len(PARTS)):
-        known = values[:, place] != UNKNOWN
-        of, ns = row[known], values[known, place]
-        total = np.zeros(rows, "i8")
-        np.add.at(total, of, ns)
+def _times(made: wire.Mesh, rows: int, noted: bytes) -> None:
+    row, *moments = np.frombuffer(noted, "i8").reshape(-1, 1 + MOMENTS).T
+    for values in times(np.stack(moments, 1)):
+        known = values != UNKNOWN
+        of, ns = row[known], values[known]
+        total = np.zeros(rows, "u8")
+        np.add.at(total, of, ns.astype("u8"))
         # By row, then by bucket.
         cells, held_in = np.unique(of * BUCKETS + _buckets(ns), return_counts=True)
         made.parts.add(
