@@ -22,7 +22,7 @@ MESH = "query($window: WindowInput!, $namespace: String) { mesh(window: $window,
 PODS = "query($service: ID!, $window: WindowInput!) { meshPods(service: $service, window: $window) { ...whole } }"
 WHOLE = """
 fragment whole on Mesh {
-  window { from to seconds } proxies proxiesSilent entries lastEntry complete { name value }
+  window { from to seconds } seconds proxies proxiesSilent entries lastEntry complete { name value }
   services { id name namespace layer ordinal instances requests errors rate p99Ns state reasons }
   lines {
     id client server protocol security label requests rate errors errorShare byStatus { reason count }

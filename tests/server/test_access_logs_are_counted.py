@@ -180,6 +180,27 @@ def test_each_request_counts_once_whoever_reports_it(server: Server) -> None:
     }  # fmt: skip
 
 
+def test_a_rate_is_of_the_seconds_that_were_received(make_server: Callable[..., Server]) -> None:
+    server, begun, listened = make_server(), time.monotonic(), 0.0
+    # What one takes in after another are other seconds.
+    for turn in (1, 2):
+        server.start()
+        ready = time.monotonic()
+        with channel(server.socket) as to:
+            Envoy(to, PAGE).log(outbound(r, PAGE, CART) for r in good(30))
+            ask(server, 30 * turn, latest())
+            time.sleep(4)
+            found = ask(server, 30 * turn, latest())
+        listened += time.monotonic() - ready
+        lived = time.monotonic() - begun
+        server.stop()
+    received = {row["name"]: row["value"] for row in found["complete"]}["seconds.received"]
+    # A second is on its way.
+    assert listened - 2.5 < received <= lived < found["window"]["seconds"]
+    cart = next(service for service in found["services"] if service["name"] == "cart.default")
+    assert line(found, "page.default", "cart.default")["rate"] == cart["rate"] == pytest.approx(60 / received, rel=1e-9)
+
+
 def test_a_client_behind_address_translation_is_not_counted_again(server: Server) -> None:
     with channel(server.socket) as to:
         # The client's own inbound log tells whose certificate it is.

@@ -21,7 +21,7 @@ from hopscope.server.query.concern import Caller
 from hopscope.server.query.mesh_logs import Logs, MeshLogs
 from hopscope.server.query.projection import Fields
 from hopscope.server.query.reader import Reader, window_of
-from hopscope.server.query.windows import Cut, Span, asked, few_rows, text
+from hopscope.server.query.windows import Cut, asked, few_rows, text
 
 MOST_SERVICES, MOST_LINES, MOST_PAIRS, MOST_SILENT = 2000, 5000, 1000, 100
 _SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
@@ -36,8 +36,8 @@ class Mesh:
         self.fields: Fields = {
             "Query": {"mesh": self.mesh, "meshPods": self.pods},
             "Mesh": {
-                "services": lambda it: _nodes(it["_logs"](), it["_lines"](), it["_services"]),
-                "lines": lambda it: [_line(line, it["_span"]) for line in it["_lines"]()],
+                "services": lambda it: _nodes(it["_logs"](), it["_lines"](), it["seconds"], it["_services"]),
+                "lines": lambda it: [_line(line, it["seconds"]) for line in it["_lines"]()],
                 "proxies": lambda it: len(it["_logs"]().active),
                 "proxiesSilent": lambda it: it["_logs"]().silent[:MOST_SILENT],
             },
@@ -73,6 +73,7 @@ class Mesh:
         seen = self._logs.seen(cut)
         return {
             "window": window_of(cut.span),
+            "seconds": min(max(1.0, seen.seconds), cut.span.seconds),
             "entries": seen.entries,
             "last_entry": text(seen.last) if seen.last else None,
             "complete": [
@@ -80,7 +81,6 @@ class Mesh:
                 {"name": "seconds.received", "value": min(seen.seconds, cut.span.seconds)},
                 *({"name": name, "value": value} for name, value in sorted(seen.amounts.items())),
             ],
-            "_span": cut.span,
             "_services": services,
             "_logs": logs,
             "_lines": cache(lambda: self._filled(cut, _few(wanted(logs())))),
@@ -105,7 +105,7 @@ def _few(lines: list[Line]) -> list[Line]:
     return lines
 
 
-def _nodes(logs: Logs, lines: Sequence[Line], services: bool) -> list[dict[str, Any]]:
+def _nodes(logs: Logs, lines: Sequence[Line], seconds: float, services: bool) -> list[dict[str, Any]]:
     members: dict[str, set[Name]] = defaultdict(set)
     peers: Counter[str] = Counter()
     coming: dict[str, list[Line]] = defaultdict(list)
@@ -130,7 +130,7 @@ def _nodes(logs: Logs, lines: Sequence[Line], services: bool) -> list[dict[str, 
                 "layer": column[node],
                 "ordinal": ordinal,
                 "instances": sorted(member.id for member in members[node] if member.instance),
-                **_received(coming[node], logs.span),
+                **_received(coming[node], seconds),
             }
         )
     return made
@@ -140,7 +140,7 @@ def _called(name: Name, service: bool) -> str:
     return name.service if service else name.instance or name.service
 
 
-def _received(lines: Sequence[Line], span: Span) -> dict[str, Any]:
+def _received(lines: Sequence[Line], seconds: float) -> dict[str, Any]:
     """What came to a node, all its lines together; its state is that of the worst."""
     together, timed = Numbers(), Numbers()
     for line in lines:
@@ -152,7 +152,7 @@ def _received(lines: Sequence[Line], span: Span) -> dict[str, Any]:
     return {
         "requests": together.requests,
         "errors": together.errors,
-        "rate": together.requests / span.seconds,
+        "rate": together.requests / seconds,
         "p99_ns": _p99(timed),
         "state": worst.name if worst else "none",
         "reasons": list(worst.reasons) if worst else [],
@@ -180,7 +180,7 @@ def _state(line: Line) -> State | None:
     return of_requests(requests, counted.errors, counted.causes, counted.retries, _p99(_timed(line)))
 
 
-def _line(line: Line, span: Span) -> dict[str, Any]:
+def _line(line: Line, seconds: float) -> dict[str, Any]:
     counted, state = line.counted, _state(line)
     requests, errors = counted.requests, counted.errors
     ended = requests + counted.ended
@@ -192,7 +192,7 @@ def _line(line: Line, span: Span) -> dict[str, Any]:
         "security": line.security,
         "label": label("tcp", line.protocol, line.security),
         "requests": requests,
-        "rate": requests / span.seconds,
+        "rate": requests / seconds,
         "errors": errors,
         "error_share": errors / ended if ended else 0.0,
         "by_status": _reasons(counted.by_status),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -136,25 +135,28 @@ class MeshLogs:
 
     def seen(self, cut: Cut) -> Seen:
         """What receivers took in in a window."""
-        rows = self._reader.store.query(
-            "SELECT receiver, sum(entries) AS entries, sum(seconds) AS seconds, sumMap(amounts) AS amounts"
-            f" FROM {cut.rows('mesh_seen')} GROUP BY receiver"
+        (sums,) = self._reader.store.query(
+            f"SELECT sum(entries) AS entries, sumMap(amounts) AS amounts FROM {cut.rows('mesh_seen')}"
         )
         last = self._reader.store.query(
             "SELECT toUnixTimestamp(max(ts)) AS last FROM mesh_seen_1s"
             " WHERE entries > 0 AND ts < toDateTime({end:UInt32})",
             end=cut.span.end,
         )
-        amounts: dict[str, float] = defaultdict(float)
-        for row in rows:
-            for name, amount in row["amounts"].items():
-                amounts[name] += amount
-        return Seen(
-            sum(row["entries"] for row in rows),
-            max((row["seconds"] for row in rows), default=0.0),
-            last[0]["last"] if last else 0,
-            amounts,
+        return Seen(sums["entries"], self._listened(cut), last[0]["last"] if last else 0, sums["amounts"])
+
+    def _listened(self, cut: Cut) -> float:
+        """Seconds in which some receiver listened."""
+        # Of several in one row's time nobody knows whether it was at the same time; after one another is as long as it
+        # can have been.
+        pieces = " UNION ALL ".join(
+            f"SELECT greatest(max(each), least(sum(each), {resolution.seconds})) AS most"
+            f" FROM (SELECT ts, sum(seconds) AS each FROM {Cut.one(resolution, span).rows('mesh_seen')}"
+            " GROUP BY ts, receiver) GROUP BY ts"
+            for resolution, span in cut.pieces
         )
+        (row,) = self._reader.store.query(f"SELECT sum(most) AS seconds FROM ({pieces})")
+        return float(row["seconds"])
 
     def _processes(self, addresses: set[str]) -> dict[str, Name]:
         """The instance of the process at each address, as far as an agent saw one."""

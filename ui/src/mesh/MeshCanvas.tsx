@@ -28,7 +28,7 @@ function Card({ placed, mesh, open }: { placed: Placed; mesh: WholeMesh; open: (
   // To a service that proxies do not read for, come connections.
   const coming = mesh.lines.filter((line) => line.server === service.id);
   const passed = service.requests === 0 && coming.some(unread);
-  const all = coming.reduce((sum, line) => sum + perSecond(line, mesh.window.seconds), 0);
+  const all = coming.reduce((sum, line) => sum + perSecond(line, mesh.seconds), 0);
   return (
     <button
       type="button"
@@ -93,7 +93,7 @@ export function MeshCanvas({ mesh, chosen, selected, problems, openLine, openSer
   const shown = problems ? mesh.lines.filter((line) => bad(line.state)) : mesh.lines;
   const scroll = useRef<HTMLDivElement>(null);
   const room = useRoom(scroll);
-  const { seconds } = mesh.window;
+  const { seconds } = mesh;
   const words = (line: MeshLineRow): string => `${line.label} ${shorten(figure(line, chosen, seconds), 26)}`;
   const wide = (line: MeshLineRow): number => 20 + words(line).length * 6.4;
   const least = layout({ ...mesh, lines: shown }, wide);

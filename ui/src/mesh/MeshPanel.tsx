@@ -202,7 +202,7 @@ export function MeshPanel({ mesh, line, close }: { mesh: WholeMesh; line: MeshLi
             <b>{name(line.server)}</b>
           </div>
         </div>
-        <Figures line={line} seconds={mesh.window.seconds} />
+        <Figures line={line} seconds={mesh.seconds} />
       </div>
       <Pods line={line} />
     </aside>

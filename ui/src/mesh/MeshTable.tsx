@@ -12,7 +12,7 @@ const form = (column: { num?: boolean; low?: boolean }): string => `${column.num
 
 export function MeshTable({ mesh }: { mesh: WholeMesh }) {
   const name = (id: string): string => mesh.services.find((service) => service.id === id)?.name ?? id;
-  const { seconds } = mesh.window;
+  const { seconds } = mesh;
   const columns: { key: string; by: Key; num?: boolean; low?: boolean; show: (line: MeshLineRow) => string }[] = [
     { key: "protocol", low: true, by: (line) => line.label, show: (line) => line.label },
     { key: "rate", num: true, by: (line) => perSecond(line, seconds), show: (line) => rateInWords(line, seconds) },

@@ -22,7 +22,7 @@ export const namespaceName = (name: string): string => (name === "" ? "no namesp
 /** Whether a proxy passed it on unread: then an access log has connections that ended, and no requests. */
 export const unread = (line: MeshLineRow): boolean => line.requests === 0 && line.connections > 0;
 
-/** Requests a second, or connections of what is passed on unread. `seconds`: of the window. */
+/** Requests a second, or connections of what is passed on unread. `seconds`: in which access logs were taken in. */
 export function perSecond(line: MeshLineRow, seconds: number): number {
   return unread(line) ? line.connections / seconds : line.rate;
 }
