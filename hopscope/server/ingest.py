@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -42,6 +43,7 @@ class Ingest:
         self._bounds = Bounds()
         self._guard = threading.Lock()
         self._under_way: set[str] = set()
+        self._given: dict[Future[None], float] = {}
         self._tables = ThreadPoolExecutor(_TABLES, "hopscope-table")
         self.trouble: str | None = None
         self.measures = Measures()
@@ -59,6 +61,7 @@ class Ingest:
         arrived = Arrived(data, received_ms, sent_ms, Future())
         # Nobody can cancel it any more.
         arrived.done.set_running_or_notify_cancel()
+        self._given[arrived.done] = time.monotonic()
         arrived.done.add_done_callback(self._count)
         self._stores.give(arrived)
         return arrived.done
@@ -67,7 +70,14 @@ class Ingest:
         """Stores a batch; it is safe when this returns. Raises Malformed, SpoolFull, StoreError."""
         self.give(data, received_ms, sent_ms).result()
 
+    @property
+    def waiting_seconds(self) -> float:
+        """How long the oldest batch has waited that is neither stored nor refused."""
+        # A copy, which no other thread can change.
+        return time.monotonic() - min(self._given.copy().values(), default=time.monotonic())
+
     def _count(self, done: Future[None]) -> None:
+        del self._given[done]
         error = done.exception()
         known = [said for kind, said in _OUTCOMES.items() if isinstance(error, kind)]
         if known or error is None:

@@ -56,7 +56,7 @@ for _late in (
         import_module(_late)
 
 _COLLECT = 100_000, 50, 100
-_RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS = 5.0, 60.0, 3.0
+_RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS, _SLOW_SECONDS = 5.0, 60.0, 3.0, 10.0
 
 
 def serve(settings: ServerSettings) -> None:
@@ -84,7 +84,7 @@ def serve(settings: ServerSettings) -> None:
 
 class Running:
     """A server at work. `grpc`, `http`: where it listens; `url`: the same for browsers; `turns`: whether its loops
-    go round within so many seconds."""
+    go round, and batches are stored or refused, within so many seconds."""
 
     def __init__(self, grpc: str, http: str, scheme: str, turns: Callable[[float], bool]) -> None:
         self.grpc = grpc
@@ -145,12 +145,21 @@ def running(settings: ServerSettings) -> Iterator[Running]:
             f"{hosts['grpc'][0]}:{collector.port}",
             where,
             "https" if doors.certificates.http else "http",
-            lambda seconds: collector.turns(seconds / 2) and answering(seconds / 2),
+            lambda seconds: (
+                collector.turns(seconds / 2) and answering(seconds / 2) and _takes(ingest, settings, seconds)
+            ),
         )
+
+
+def _takes(ingest: Ingest, settings: ServerSettings, seconds: float) -> bool:
+    # A cluster that hangs is not mended by ending this server, which keeps batches meanwhile; its requests end in time.
+    return settings.store is not None or ingest.waiting_seconds <= seconds
 
 
 def _ready(reader: Reader, ingest: Ingest) -> None:
     """Raises StoreError when the store does not answer or does not take."""
+    if (waited := ingest.waiting_seconds) > _SLOW_SECONDS:
+        raise StoreError(f"the store does not take: a batch has waited for {waited:.0f} s")
     try:
         reader.agents()
     except StoreError as error:

@@ -88,6 +88,15 @@ class Server:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
+    def ready(self) -> tuple[int, str]:
+        """The code and the text of /readyz."""
+        try:
+            with urllib.request.urlopen(f"{self.http.removesuffix('/graphql')}/readyz", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
     def send(self, data: bytes, timeout: float = 20, **options: Any) -> bytes:
         """One batch as an agent sends it. Raises grpc.RpcError."""
         local = ("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)

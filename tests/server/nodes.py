@@ -6,6 +6,7 @@ LISTEN`) and reads the config.xml of the folder that it is started in. It is pri
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -91,6 +92,16 @@ class Node:
         if process is not None:
             process.kill()
             process.wait()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It takes connections, and nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def ask(self, sql: str, database: str = "default") -> str:
         """An answer as TabSeparated. Raises OSError when it does not answer."""

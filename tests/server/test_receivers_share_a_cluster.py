@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ def test_a_batch_sent_to_one_and_again_to_another_counts_once(
     same_everywhere(pair, sent, start)
     held = [int(node.ask("SELECT count(DISTINCT line) FROM metric_1s_local", "hopscope")) for node in nodes]
     assert all(held) and sum(held) == 13
+
+
+def test_a_server_is_not_ready_while_a_node_stands_still(nodes: list[Node], make_server: Callable[..., Server]) -> None:
+    start = (int(time.time()) // 3600 - 1) * 3600 + 601
+    server = make_server("--store", url(nodes)).start()
+    blocks = Blocks(7, "1.0")
+    sent = [profile(start + number, edges=12) for number in range(2)]
+    first, *others = [batch.SerializeToString() for given in sent for _, batch in blocks.batches(given)]
+    server.send(first)
+    assert server.ready() == (200, "ready\n")
+    with ThreadPoolExecutor(len(others)) as senders:
+        with nodes[0].standing_still():
+            waiting = [senders.submit(server.send, other, 100) for other in others]
+            time.sleep(11)
+            code, said = server.ready()
+            assert (code, "the store does not take: a batch has waited for 1" in said) == (503, True), said
+        assert all(each.result() for each in waiting)
+    assert server.ready() == (200, "ready\n")
+    same_everywhere([server], sent, start)
 
 
 @pytest.mark.timeout(120 + 60 * KILLS)

@@ -1,4 +1,4 @@
-"""A process whose threads hang, all but the first."""
+"""A process whose threads hang, all but the first, or those of a name."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def ptrace(what: int, thread: int) -> None:
 
 
 @contextmanager
-def hung(process: int) -> Iterator[None]:
-    """All threads but the first stand still."""
-    threads = [int(entry.name) for entry in Path(f"/proc/{process}/task").iterdir() if int(entry.name) != process]
+def hung(process: int, name: str | None = None) -> Iterator[None]:
+    """All threads but the first stand still, or all that the kernel knows by a name."""
+    tasks = [task for task in Path(f"/proc/{process}/task").iterdir() if int(task.name) != process]
+    threads = [int(task.name) for task in tasks if name in (None, (task / "comm").read_text().strip())]
     assert threads
     for thread in threads:
         ptrace(PTRACE_SEIZE, thread)

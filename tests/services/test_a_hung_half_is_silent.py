@@ -9,9 +9,13 @@ import subprocess
 import time
 from pathlib import Path
 
+import grpc
 import pytest
 from hanging import hung
 from listening import HOPSCOPE, heard, started
+
+from hopscope.agent.reporters.hopscope import METHOD
+from hopscope.wire.hopscope.v1 import collector_pb2 as wire
 
 LONGEST = 4.0
 
@@ -60,6 +64,27 @@ def test_it_is_heard_while_it_goes_round(folder: Path, root: None, half: str) ->
         assert process.wait(20) == -signal.SIGABRT
     said = (folder / "said").read_text()
     assert "Fatal Python error: Aborted" in said and "readiness.py" in said and said.count("thread") > 1, said
+
+
+def test_a_server_whose_store_hangs_is_silent(folder: Path, root: None) -> None:
+    arguments = ["--data-dir", str(folder), "--socket", str(folder / "s"), "--grpc", "127.0.0.1:0", "--http",
+                 "127.0.0.1:0", "--user", "root"]  # fmt: skip
+    first, second = (wire.Batch(boot=1, host=1, second=1, sequence=number).SerializeToString() for number in (1, 2))
+    with (
+        started([*HOPSCOPE, "server", *arguments], folder, watchdog=LONGEST) as (process, manager),
+        grpc.insecure_channel(f"unix:{folder / 's'}") as channel,
+    ):
+        assert heard(process, manager, folder) == b"READY=1"
+        report = channel.unary_unary(METHOD)
+        assert report(first, timeout=20)
+        # Those with which the engine works; its callers wait, and both loops go round.
+        with hung(process.pid, "ThreadPool"):
+            waiting = report.future(second, timeout=60)
+            time.sleep(LONGEST)
+            drained(manager)
+            assert silent(manager, LONGEST) and not waiting.done()
+        assert waiting.result()
+        assert heard(process, manager, folder) == b"WATCHDOG=1"
 
 
 def test_who_is_not_watched_is_quiet(folder: Path, root: None) -> None:
