@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import signal
 import socket
@@ -56,7 +57,7 @@ for _late in (
         import_module(_late)
 
 _COLLECT = 100_000, 50, 100
-_RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS, _SLOW_SECONDS = 5.0, 60.0, 3.0, 10.0
+_RETRY_SECONDS, _KEEP_SECONDS, _GRACE_SECONDS, _SLOW_SECONDS, _HEAR_SECONDS = 5.0, 60.0, 3.0, 10.0, 1.0
 
 
 def serve(settings: ServerSettings) -> None:
@@ -78,8 +79,17 @@ def serve(settings: ServerSettings) -> None:
         gc.freeze()
         gc.set_threshold(*_COLLECT)
         notify("READY=1")
-        until(end.wait, server.turns)
+        until(lambda seconds: _came(end, seconds), server.turns)
         notify("STOPPING=1")
+
+
+def _came(end: threading.Event, seconds: float | None) -> bool:
+    """Waits so long for the end, or until it comes."""
+    give_up = math.inf if seconds is None else time.monotonic() + seconds
+    while not end.is_set() and (left := give_up - time.monotonic()) > 0:
+        # A signal that the kernel hands to another thread wakes nobody here, and it is this thread that hears of it.
+        end.wait(min(left, _HEAR_SECONDS))
+    return end.is_set()
 
 
 class Running:

@@ -17,6 +17,12 @@ def ptrace(what: int, thread: int) -> None:
         raise OSError(ctypes.get_errno(), f"ptrace {what}: {os.strerror(ctypes.get_errno())}")
 
 
+def signal_thread(process: int, thread: int, number: int) -> None:
+    """A signal for one thread: of those for a process the kernel chooses it."""
+    if LIBC.tgkill(process, thread, number):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 @contextmanager
 def hung(process: int, name: str | None = None) -> Iterator[None]:
     """All threads but the first stand still, or all that the kernel knows by a name."""

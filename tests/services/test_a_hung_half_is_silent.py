@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from hanging import hung
+from hanging import hung, signal_thread
 from listening import HOPSCOPE, heard, started
 
 from hopscope.agent.reporters.hopscope import METHOD
@@ -43,11 +43,10 @@ def drained(manager: socket.socket) -> None:
 @pytest.mark.parametrize("half", ["agent", "server"])
 def test_it_is_heard_while_it_goes_round(folder: Path, root: None, half: str) -> None:
     arguments = {
-        "agent": ["--socket", str(folder / "agent.sock"), "--server", "none"],
-        "server": ["--data-dir", str(folder), "--socket", str(folder / "s"), "--grpc", "127.0.0.1:0", "--http",
-                   "127.0.0.1:0", "--user", "root"],
-    }[half]  # fmt: skip
-    with started([*HOPSCOPE, half, *arguments], folder, watchdog=LONGEST) as (process, manager):
+        "agent": [*HOPSCOPE, "agent", "--socket", str(folder / "agent.sock"), "--server", "none"],
+        "server": server_arguments(folder),
+    }[half]
+    with started(arguments, folder, watchdog=LONGEST) as (process, manager):
         assert heard(process, manager, folder) == b"READY=1"
         for _ in range(3):
             begin = time.monotonic()
@@ -66,12 +65,25 @@ def test_it_is_heard_while_it_goes_round(folder: Path, root: None, half: str) ->
     assert "Fatal Python error: Aborted" in said and "readiness.py" in said and said.count("thread") > 1, said
 
 
+def server_arguments(folder: Path) -> list[str]:
+    listens = ["--socket", str(folder / "s"), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    return [*HOPSCOPE, "server", "--data-dir", str(folder), *listens, "--user", "root"]
+
+
+def test_a_server_ends_whichever_thread_the_signal_comes_to(folder: Path, root: None) -> None:
+    with started(server_arguments(folder), folder) as (process, manager):
+        assert heard(process, manager, folder) == b"READY=1"
+        # It waits for its end by now.
+        time.sleep(1)
+        other = max(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())
+        signal_thread(process.pid, other, signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
 def test_a_server_whose_store_hangs_is_silent(folder: Path, root: None) -> None:
-    arguments = ["--data-dir", str(folder), "--socket", str(folder / "s"), "--grpc", "127.0.0.1:0", "--http",
-                 "127.0.0.1:0", "--user", "root"]  # fmt: skip
     first, second = (wire.Batch(boot=1, host=1, second=1, sequence=number).SerializeToString() for number in (1, 2))
     with (
-        started([*HOPSCOPE, "server", *arguments], folder, watchdog=LONGEST) as (process, manager),
+        started(server_arguments(folder), folder, watchdog=LONGEST) as (process, manager),
         grpc.insecure_channel(f"unix:{folder / 's'}") as channel,
     ):
         assert heard(process, manager, folder) == b"READY=1"
