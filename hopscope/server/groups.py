@@ -18,6 +18,7 @@ from functools import partial
 
 from hopscope.server.analysis.tables import Told, together
 from hopscope.server.ledger import Ledger, Number
+from hopscope.server.refusals import bare
 from hopscope.server.spool import Received, Spool, SpoolFull
 from hopscope.server.storage.rolling import SECONDS
 from hopscope.server.storage.store import Insert, Store, StoreError
@@ -148,7 +149,7 @@ class Groups:
             try:
                 one = self._read(arrived)
             except ValueError as error:
-                arrived.done.set_exception(error)
+                arrived.done.set_exception(bare(error))
                 continue
             number = one[1].number
             with self._turn:
@@ -171,7 +172,7 @@ class Groups:
             # Raised where its senders wait for it.
             made, refused = Made(), dict.fromkeys([received.number for _, received in said], error)
         for number, why in refused.items():
-            self._settle([number], why)
+            self._settle([number], bare(why))
         made.held = held
         return made
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from hopscope.server.groups import Arrived
+from hopscope.server.refusals import bare
 
 _THREADS = 256
 _UNPACKED_BYTES = 8_000_000
@@ -47,4 +48,4 @@ class Singly:
         if error is None:
             arrived.done.set_result(None)
         else:
-            arrived.done.set_exception(error)
+            arrived.done.set_exception(bare(error))

@@ -74,12 +74,18 @@ class Admission(grpc.aio.ServerInterceptor):
         return token.strip()
 
 
-async def only(context: Any) -> Any:
-    """The request of a call that has one."""
+async def following(context: Any) -> Any:
+    """The next request of a stream; None: there is none."""
     # Not by gRPC's iterator of requests: it keeps the last one and is itself part of a cycle, so that each batch stayed
     # in memory for minutes.
     request = await context.read()
-    if request is grpc.aio.EOF:
+    return None if request is grpc.aio.EOF else request
+
+
+async def only(context: Any) -> Any:
+    """The request of a call that has one."""
+    request = await following(context)
+    if request is None:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a call without a request")
     return request
 

@@ -17,10 +17,12 @@ from contextlib import suppress
 import grpc
 from google.protobuf.message import DecodeError
 
+from hopscope.server.access.calls import following
 from hopscope.server.analysis.mesh_books import MOST_HELD, Books, TooMany
 from hopscope.server.analysis.mesh_proxies import Proxy, proxy
 from hopscope.server.analysis.mesh_rows import message
 from hopscope.server.ingest import Malformed
+from hopscope.server.refusals import bare
 from hopscope.server.spool import SpoolFull
 from hopscope.server.storage.store import StoreError
 from hopscope.wire.envoy.v3 import accesslog_pb2 as envoy
@@ -32,7 +34,7 @@ SERVICE, METHOD = "envoy.service.accesslog.v3.AccessLogService", "StreamAccessLo
 STREAMS = 4096
 _FLUSH_SECONDS, _IDLE_SECONDS = 1.0, 10.0
 Take = Callable[[bytes, int], None]
-_Message = tuple[bytes, Proxy | None, "asyncio.Future[Proxy]"]
+_Message = tuple[bytes, Proxy | None, "asyncio.Future[Proxy | Exception]"]
 
 
 class AccessLogs:
@@ -59,7 +61,7 @@ class AccessLogs:
         self._waiting: bytes | None = None
         self._ending = False
 
-    async def stream(self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    async def stream(self, _: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         """One Envoy's stream. Ends only with the server, or when the Envoy says what cannot be."""
         if len(self._streams) >= STREAMS:
             self._books.amounts["refused_streams"] += 1
@@ -72,11 +74,10 @@ class AccessLogs:
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_for_ever())
         try:
-            await self._read(messages)
-        except (DecodeError, ValueError) as error:
-            if not isinstance(error, TooMany):
-                self._books.amounts["malformed_streams"] += 1
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an access log: {error}"[:200])
+            if (refused := await self._read(context)) is not None:
+                if not isinstance(refused, TooMany):
+                    self._books.amounts["malformed_streams"] += 1
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an access log: {refused}"[:200])
         except asyncio.CancelledError:
             if not self._ending:
                 raise
@@ -84,18 +85,23 @@ class AccessLogs:
             self._streams.discard(task)
         return b""
 
-    async def _read(self, messages: AsyncIterator[bytes]) -> None:
+    async def _read(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Exception | None:
+        """Reads a stream to its end; gives why not. Not raised: its frames hold what was read."""
         loop, who = asyncio.get_running_loop(), None
-        async for data in messages:
+        while (data := await following(context)) is not None:
             await self._room.wait()
             arrived: _Message = data, who, loop.create_future()
             self._arrived.append(arrived)
             if not self._under_way:
                 self._under_way = loop.create_task(self._count_all())
-            who = await arrived[2]
+            counted = await arrived[2]
+            if isinstance(counted, Exception):
+                return counted
+            who = counted
             if self._books.held >= MOST_HELD:
                 self._room.clear()
                 self._full.set()
+        return None
 
     async def _count_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -106,7 +112,7 @@ class AccessLogs:
                 # Its stream may have ended meanwhile.
                 if done.done():
                     continue
-                if isinstance(what, Exception):
+                if isinstance(what, Exception) and not isinstance(what, (DecodeError, ValueError)):
                     done.set_exception(what)
                 else:
                     done.set_result(what)
@@ -118,8 +124,8 @@ class AccessLogs:
             try:
                 counted.append(self._counted(data, who))
             except Exception as error:
-                # Raised where its stream waits for it.
-                counted.append(error)
+                # Known where its stream waits for it.
+                counted.append(bare(error))
         return counted
 
     def _counted(self, data: bytes, who: Proxy | None) -> Proxy:

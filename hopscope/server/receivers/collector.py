@@ -162,19 +162,27 @@ class Collector:
                 await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the batch came too slowly; send it again")
                 raise  # abort has raised
             await took(len(data))
-            received_ms = time.time_ns() // 1_000_000
             sent = dict(context.invocation_metadata() or ()).get(_SENT)
             sent_ms = int(sent) if isinstance(sent, str) and sent.isdecimal() and len(sent) < 16 else None
-            try:
-                await asyncio.wrap_future(self._ingest.give(data, received_ms, sent_ms))
-            except Malformed as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            except SpoolFull as error:
-                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
-            except StoreError as error:
-                log.error("a batch waits in the spool: %s", error)
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool")
+            refused = await self._refused(data, sent_ms)
+            # What abort raises lives on with the frames that it went through.
+            del data
+        if refused is not None:
+            await context.abort(*refused)
         return self._ack
+
+    async def _refused(self, data: bytes, sent_ms: int | None) -> tuple[grpc.StatusCode, str] | None:
+        """Stores a batch; gives why not."""
+        try:
+            await asyncio.wrap_future(self._ingest.give(data, time.time_ns() // 1_000_000, sent_ms))
+        except Malformed as error:
+            return grpc.StatusCode.INVALID_ARGUMENT, str(error)
+        except SpoolFull as error:
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)
+        except StoreError as error:
+            log.error("a batch waits in the spool: %s", error)
+            return grpc.StatusCode.UNAVAILABLE, "the store failed; the batch waits in the spool"
+        return None
 
     @asynccontextmanager
     async def _room_for(self, size: int) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
