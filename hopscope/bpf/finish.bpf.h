@@ -70,10 +70,8 @@ __noinline int finish(__u64 sk, __u32 index, int again)
 
 __noinline int finish_all(__u64 sk, int again)
 {
-	__u32 home = home_of(sk);
-
 	for (int i = 0; i < PROBES; i++)
-		finish(sk, (home + i) & slot_mask, again);
+		finish(sk, place_of(sk, i), again);
 	return 0;
 }
 

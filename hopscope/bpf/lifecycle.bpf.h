@@ -145,7 +145,6 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 sk = ctx->args[0];
 	int old = ctx->args[1], new = ctx->args[2];
-	__u32 home;
 
 	if (new == TCP_SYN_SENT)
 		return starts_connecting(sk);
@@ -154,9 +153,8 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
 	/* A socket of ours that comes this way met its peer's SYN half way: two initiators, no listener. */
 	if (old == TCP_SYN_RECV && new == TCP_ESTABLISHED && find(sk, 0) < 0)
 		return child_established(sk);
-	home = home_of(sk);
 	for (int i = 0; i < PROBES; i++) {
-		__u32 index = (home + i) & slot_mask;
+		__u32 index = place_of(sk, i);
 		struct slot *s = slot_at(index);
 
 		if (!s || s->sk != sk)

@@ -10,10 +10,8 @@ const volatile __u64 kernel_reset_reasons = 0; /* a bit for each enum sk_rst_rea
 
 static __always_inline int mark_reset(__u64 sk, __u16 flag)
 {
-	__u32 home = home_of(sk);
-
 	for (int i = 0; i < PROBES; i++) {
-		__u32 index = (home + i) & slot_mask;
+		__u32 index = place_of(sk, i);
 		struct slot *s = slot_at(index);
 		struct connection *c = connection_at(index);
 

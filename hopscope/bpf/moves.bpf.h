@@ -99,6 +99,9 @@ __noinline long slow_index(__u64 sk, __u32 tgid, __u32 bytes, __u32 direction)
 	__u64 now;
 	long index;
 
+	index = find(sk, tgid);
+	if (index >= 0)
+		return index;
 	if (!is_tcp(sk))
 		return -1;
 	now = bpf_ktime_get_ns();

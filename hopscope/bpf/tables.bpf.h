@@ -6,7 +6,7 @@
 #include "records.h"
 #include <bpf/bpf_helpers.h>
 
-/* A socket lives in one of this many neighbouring slots from its home on. */
+/* A socket lives in one of this many slots. */
 #define PROBES 8
 #define PROCESS_BYTES 64
 #define SK_RESERVED 2 /* slot.sk: 0 free, 1 overflow slot, 2 finished and waiting for user space */

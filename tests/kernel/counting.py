@@ -72,6 +72,10 @@ class Counting:
         """Write calls, bytes, read calls, bytes that a process's connections counted."""
         return self._sum((self._slots["sk"] > 2) & (self._slots["tgid"] == tgid))
 
+    def used_by(self, tgid: int) -> npt.NDArray[np.intp]:
+        """The slots of a process's sockets, its listeners among them."""
+        return np.flatnonzero((self._slots["sk"] > 2) & (self._slots["tgid"] == tgid))
+
     def overflow(self, tgid: int) -> tuple[int, int, int, int]:
         """The same of its overflow slots."""
         return self._sum((self._slots["sk"] == 1) & (self._slots["tgid"] == tgid))
