@@ -93,7 +93,7 @@ class Sums:
 
 
 CODED_COUNTS = f"Map({CODED}, UInt64)"
-"""As which `read` gets the columns of maps by words."""
+"""As which `read` gets the columns of maps by words from the engine."""
 
 
 def read(columns: Mapping[str, Any], ids: Any, chosen: Any = slice(None)) -> Sums:
@@ -178,6 +178,11 @@ def _cells(value: Lists, chosen: Any) -> Cells:
     words: tuple[str, ...] = ()
     if isinstance(keys, Coded):
         keys, words = np.asarray(keys.codes), tuple(keys.words)
+    elif isinstance(keys, list):
+        # As they were inserted.
+        words = tuple(dict.fromkeys(keys))
+        codes = {word: code for code, word in enumerate(words)}
+        keys = np.array([codes[word] for word in keys], "<u2")
     return Cells(np.repeat(np.arange(len(counts)), counts), keys[entries], held[entries], words)
 
 

@@ -1,8 +1,9 @@
 """The sums of some lines that are asked for again and again while time goes on, kept by stretches of time.
 
-A window of an hour is a few stretches that are kept and the last seconds, which are read. Law: a stretch is used while
-no row of the table of lines came into its seconds since it was read (storage/changes), so that an answer is what the
-engine would have summed; a store that does not know its changes is never asked here.
+A window of an hour is a few stretches that are kept and the last seconds, which are read, most of them from what was
+inserted last (storage/recent). Law: a stretch is used while no row of the table of lines came into its seconds since it
+was read (storage/changes), so that an answer is what the engine would have summed; a store that does not know its
+changes is never asked here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from hopscope.server.analysis.lines import Name, lines
 from hopscope.server.analysis.sums import CODED_COUNTS, Sums, merged, read
 from hopscope.server.query.windows import Cut, Span
 from hopscope.server.storage.changes import Changes
+from hopscope.server.storage.recent import Piece
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.lines import COLUMNS
 
@@ -185,7 +187,11 @@ class _Reading:
         return minute + _MINUTE >= self._cut.span.end or (10, minute) in self._kept.stretches
 
     def _read(self) -> None:
+        if seconds := self._missing.get(_TABLES[1]):
+            self._missing[_TABLES[1]] = [stretch for stretch in seconds if not self._came_lately(stretch)]
         for step, stretches in self._missing.items():
+            if not stretches:
+                continue
             starts = [start for _, start in stretches]
             columns = self._store.columns(
                 f"SELECT line, side, toUnixTimestamp(ts) AS at, {_ROW} FROM line_{step}"
@@ -198,6 +204,21 @@ class _Reading:
             ends = np.searchsorted(at[order], [[start, start + 1] for start in starts])
             for stretch, (first, last) in zip(stretches, ends.tolist(), strict=True):
                 self._keep(stretch, read(columns, self._kept.ids, order[first:last]))
+
+    def _came_lately(self, stretch: Stretch) -> bool:
+        """Whether the rows of a second are still there as they were inserted; then it is known."""
+        recent, second = self._store.recent, stretch[1]
+        pieces = None if recent is None else recent.second("line", second)
+        if pieces is None:
+            return False
+        parts = [read(piece.columns, self._kept.ids, self._places(piece, second)) for piece in pieces]
+        self._keep(stretch, merged(parts, len(self._kept.ids)))
+        return True
+
+    def _places(self, piece: Piece, second: int) -> Any:
+        """Where the rows of our lines of a second are."""
+        at = piece.of(second)
+        return at[np.isin(piece.columns["line"][at], self._kept.ids)]
 
     def _sums(self, stretch: Stretch) -> Sums:
         if stretch not in self._found:

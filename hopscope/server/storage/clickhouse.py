@@ -56,6 +56,11 @@ class ClickHouse:
         """See Store."""
         return None
 
+    @property
+    def recent(self) -> None:
+        """See Store."""
+        return None
+
     def command(self, sql: str) -> None:
         """See Store."""
         for node in self._nodes:

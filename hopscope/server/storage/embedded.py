@@ -20,7 +20,8 @@ from hopscope.server.storage import text
 from hopscope.server.storage.blocks import columns
 from hopscope.server.storage.changes import Changes
 from hopscope.server.storage.native import block
-from hopscope.server.storage.rolling import moments, steps
+from hopscope.server.storage.recent import Recent
+from hopscope.server.storage.rolling import SECONDS, moments, steps
 from hopscope.server.storage.store import Insert, StoreError
 from hopscope.server.storage.tables.kept import RESOLUTIONS
 from hopscope.server.storage.tokens import forget_unfinished
@@ -48,6 +49,7 @@ _CONFIG = """<clickhouse>
 </clickhouse>
 """
 _DATABASE = "hopscope"
+_MERGING, _BEHIND = "MergeMutate", 5
 _QUESTION = ", ".join(f"{name} = {value}" for name, value in text.QUESTION.items())
 
 
@@ -75,6 +77,7 @@ class Embedded:
         self._idle: list[Any] = []
         self._guard = threading.Lock()
         self._changes = Changes()
+        self._recent = Recent(self._newest)
 
     @property
     def cluster(self) -> None:
@@ -86,25 +89,37 @@ class Embedded:
         """See Store."""
         return self._changes
 
+    @property
+    def recent(self) -> Recent:
+        """See Store."""
+        return self._recent
+
     def command(self, sql: str) -> None:
         """See Store."""
         try:
             with self._writing, _said():
                 self._writer.query(sql)
+            _merge_behind()
         finally:
+            self._recent.forget()
             self._changes.all_changed()
 
     def insert(self, insert: Insert, token: str) -> None:
         """See Store."""
-        # Side by side, for each step waits for syncs of its own.
-        under_way = [self._inserting.submit(self._insert, one, token) for one in steps(insert)]
-        wait(under_way)
-        # Whether or not it failed: some of its rows may be there.
-        self._changes.told(*moments(insert))
-        for done in under_way:
-            done.result()
+        name, seconds = moments(insert)
+        try:
+            with self._recent.inserting(name, seconds, token) as stored:
+                # Side by side, for each step waits for syncs of its own.
+                under_way = [self._inserting.submit(self._insert, one, token) for one in steps(insert)]
+                wait(under_way)
+                of_seconds, *_ = [done.result() for done in under_way]
+                stored(of_seconds)
+        finally:
+            # Whether or not it failed: some of its rows may be there.
+            self._changes.told(name, seconds)
 
-    def _insert(self, one: Insert, token: str) -> None:
+    def _insert(self, one: Insert, token: str) -> bytes:
+        """The bytes of its rows."""
         given = ", ".join(f"{name} = {value}" for name, value in text.INSERT.items())
         sql = (
             f"INSERT INTO {one.table} ({', '.join(column.name for column in one.columns)})"
@@ -114,6 +129,11 @@ class Embedded:
         with self._session() as mine, _said(), mine.send_insert(sql, "Native") as sending:
             sending.append(data)
             sending.finish()
+        return data
+
+    def _newest(self, name: str) -> int:
+        (row,) = self.query(f"SELECT toUnixTimestamp(max(ts)) AS second FROM {name}{SECONDS}")
+        return int(row["second"])
 
     def native(self, sql: str) -> bytes:
         """The answer as blocks of the Native format; empty when it has no row. Raises StoreError."""
@@ -164,6 +184,18 @@ class Embedded:
         finally:
             with self._guard:
                 self._idle.append(mine)
+
+
+def _merge_behind() -> None:
+    """Merges give way. They are half of all that a server computes, and nobody waits for one; at this priority they
+    still have a quarter of a core that others want. The engine starts their threads with the first table."""
+    for thread in Path("/proc/self/task").iterdir():
+        try:
+            if (thread / "comm").read_text().strip() == _MERGING:
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), _BEHIND)
+        except (FileNotFoundError, ProcessLookupError):
+            # It has ended.
+            continue
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hopscope.server.storage.changes import Changes
 from hopscope.server.storage.native import Column
+from hopscope.server.storage.recent import Recent
 
 
 class StoreError(Exception):
@@ -27,7 +28,8 @@ class Store(Protocol):
     """ClickHouse SQL behind three verbs. Safe to use from several threads. SQL names tables without their database.
 
     `cluster`: the name of the nodes that share the tables; None: one node has them whole. `changes`: when
-    its rows last changed; None: others write to it, too, and nothing that was read may be kept.
+    its rows last changed; `recent`: those that came last; None: others write to it, too, and nothing that was read may
+    be kept.
     """
 
     @property
@@ -35,6 +37,9 @@ class Store(Protocol):
 
     @property
     def changes(self) -> Changes | None: ...
+
+    @property
+    def recent(self) -> Recent | None: ...
 
     def command(self, sql: str) -> None:
         """Runs a statement that answers nothing, on each node. Raises StoreError."""
