@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from hopscope.server.analysis.lines import Line
 from hopscope.server.analysis.tables import Told, inserts
 from hopscope.server.groups import store_group
 from hopscope.server.query.alive import Alive
+from hopscope.server.query.heard import Heard
 from hopscope.server.query.lines import Lines
 from hopscope.server.query.neighbours import named, neighbours
 from hopscope.server.query.reader import Reader
@@ -41,6 +43,7 @@ class Shared:
 
     store: Store
     changes: None = None
+    recent: None = None
 
     def query(self, sql: str, **parameters: Any) -> Sequence[Mapping[str, Any]]:
         return self.store.query(sql, **parameters)
@@ -58,10 +61,13 @@ class World:
         self.app = self.host.process("app", SHOP.service, SHOP.instance)
         self.reader = Reader(store, RETENTION)
         self.lines = Lines(self.reader)
+        self.heard = Heard(store)
         self.told([self.batch(START + second) for second in range(0, SECONDS, 15)])
 
     def batch(self, second: int, server: str = "10.0.0.9:3306", failed: int = 0) -> wire.Batch:
         batch = self.host.batch(second)
+        batch.completeness.state = json.dumps({"connections": {"own_slot": 3 if failed else 4, "all": 5}})
+        batch.completeness.amounts.update({"none": 0, "events.lost": second % 3, f"amount.{second % 4}": 0.5})
         of = edge(batch, (self.app, "10.0.0.1"), (0, server))
         traffic(batch, of, CLIENT, 50 + second % 7)
         row(batch, "opened", of, ITSELF, count=1, total=4)
@@ -78,16 +84,16 @@ class World:
             store_group(self.store, rows, token or f"t{self.token}", threads)
 
     def said(self) -> dict[str, Any]:
-        return said(self.reader, self.lines)
+        return said(self.reader, self.lines, self.heard)
 
     def stored(self) -> dict[str, Any]:
         reader = Reader(Shared(self.store), RETENTION)  # type: ignore[arg-type]
-        return said(reader, Lines(reader))
+        return said(reader, Lines(reader), Heard(reader.store))
 
 
-def said(reader: Reader, lines: Lines) -> dict[str, Any]:
+def said(reader: Reader, lines: Lines, heard: Heard) -> dict[str, Any]:
     """All that is remembered, as the answers of some windows have it."""
-    found: dict[str, Any] = {"instances": Alive(reader)._hosts_of()}
+    found: dict[str, Any] = {"instances": Alive(reader)._hosts_of(), "heard": dict(heard.moments(START))}
     for begin, end in ((0, SECONDS), (60, SECONDS - 1), (300, 700)):
         span = Span(START + begin, START + end)
         known = neighbours(reader, SHOP, span, False)
@@ -106,6 +112,7 @@ def said(reader: Reader, lines: Lines) -> dict[str, Any]:
             "p99": {number: it.rtt_p99 for number, it in sums.items()},
             "since": lines.since(bad, cut.span.end, known.things),
             "gaps": reader.gaps(span),
+            "completeness": reader.completeness(cut),
         }
     return found
 
@@ -198,6 +205,7 @@ def test_what_comes_again_counts_once(world: World) -> None:
 
 def test_while_time_goes_on(world: World) -> None:
     for second in range(SECONDS, SECONDS + 200, 7):
+        world.told([world.batch(START + second)])
         world.told([world.batch(START + second, failed=second % 3)])
         known = [line(world.app, "10.0.0.9:3306")]
         span = Span(START + second - 1799, START + second + 1)
@@ -205,6 +213,8 @@ def test_while_time_goes_on(world: World) -> None:
         cut = few_rows(span, time.time(), RETENTION)
         found, expected = (lines.summed(cut, known) for lines in (world.lines, Lines(fresh)))
         assert {number: plain(it) for number, it in found.items()} == {n: plain(it) for n, it in expected.items()}
+        assert world.reader.completeness(cut) == fresh.completeness(cut)
+        assert world.heard.moments(START) == Heard(fresh.store).moments(START)
 
 
 def test_an_insert_that_fails_counts_as_a_change(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hopscope.server.analysis.entities import Name, instance_of, meant, name_of
+from hopscope.server.query.heard import Heard
 from hopscope.server.query.reader import Reader
 
 LATELY = 130
@@ -16,6 +17,7 @@ class Alive:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._heard = Heard(reader.store)
 
     def meant(self, instance: str) -> Name:
         """The instance that an id or a name means."""
@@ -27,7 +29,7 @@ class Alive:
     def need(self, name: Name, now: float) -> None:
         """Raises ValueError when no process of the instance was seen lately or nobody watches it."""
         told = self._hosts_of()[name]
-        heard = self._heard()
+        heard = self._heard.moments(now)
         alive = [host for host, last in told.items() if host in heard and last + LATELY >= heard[host][0]]
         named = self._reader.hosts()
         if not alive:
@@ -43,7 +45,7 @@ class Alive:
 
     def silent_seconds(self, hosts: set[int], now: float) -> float | None:
         """For how long the one of some agents that was heard last is silent; None: it is not."""
-        heard = self._heard()
+        heard = self._heard.moments(now)
         latest = max((heard[host][1] for host in hosts if host in heard), default=None)
         if latest is None or 1000 * now - latest <= SILENT_MS:
             return None
@@ -62,11 +64,3 @@ class Alive:
         ):
             found.setdefault(name_of(row, named), {})[row["host"]] = row["last"]
         return found
-
-    def _heard(self) -> dict[int, tuple[int, int]]:
-        """The last second that each agent reported, by its clock, and when it came, Unix ms by the server's clock."""
-        rows = self._reader.store.query(
-            "SELECT host AS id, max(state).1 AS second, max(skew).1 AS received FROM seen_1h"
-            " WHERE ts >= now() - INTERVAL 3 DAY GROUP BY id"
-        )
-        return {row["id"]: (row["second"], row["received"]) for row in rows}

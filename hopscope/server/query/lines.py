@@ -14,8 +14,9 @@ from hopscope.server.analysis.entities import Name
 from hopscope.server.analysis.lines import Health, Line, lines
 from hopscope.server.analysis.lines import Name as State
 from hopscope.server.analysis.sums import CODED_COUNTS, Sums, read
-from hopscope.server.query.line_sums import MOST_NAMED, MOST_READ, LineSums, stretches
+from hopscope.server.query.line_sums import MOST_NAMED, LineSums
 from hopscope.server.query.reader import Reader, Row, part_of
+from hopscope.server.query.stretches import MOST_READ, stretches
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.tables.kept import BY_STEP
 from hopscope.server.storage.tables.lines import COLUMNS, METRICS

@@ -12,6 +12,7 @@ from hopscope.server.analysis.entities import Name, host_name, name_of
 from hopscope.server.analysis.missing import UNDER_WAY, missing
 from hopscope.server.analysis.words import Logged, Pair, open_pairs
 from hopscope.server.query.remembered import Remembered
+from hopscope.server.query.seen_sums import Seen, SeenSums
 from hopscope.server.query.windows import Cut, Span, text
 from hopscope.server.storage.store import Store
 from hopscope.server.storage.tables.kept import Retention
@@ -30,7 +31,7 @@ MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS sta
 Row = Mapping[str, Any]
 
 
-_NOTHING: Row = {"seconds": 0.0, "amounts": {}, "state": "", "unknown_rows": 0}
+_NOTHING = Seen()
 
 
 class Reader:
@@ -40,6 +41,7 @@ class Reader:
         self.store = store
         self.retention = retention
         self.remembered = Remembered(store)
+        self._seen = SeenSums(store)
 
     def busiest(self, cut: Cut, which: str, limit: int, **parameters: Any) -> tuple[list[int], int]:
         """The lines that meet a condition and moved the most bytes in a window, and how many meet it."""
@@ -145,29 +147,24 @@ class Reader:
 
     def completeness(self, cut: Cut, only: Collection[int] | None = None) -> list[dict[str, Any]]:
         """See `Completeness` in the schema; `id`: of the host. `only`: these hosts, also those that said nothing."""
-        seen = self.store.query(
-            "SELECT host AS id, sum(seconds) AS seconds, sumMap(amounts) AS amounts, max(state).2 AS state,"
-            " sum(unknown) AS unknown_rows"
-            f" FROM {cut.rows('seen')} GROUP BY id ORDER BY id"
-        )
+        said = self._seen.summed(cut, time.time() - 3600 * self.retention.seconds)
         gaps = self.gaps(cut.span)
         names = self.hosts()
-        said = {row["id"]: row for row in seen}
         under_way = max(0.0, cut.span.end - (time.time() - UNDER_WAY))
         made = []
         for host in sorted(said.keys() | gaps.keys() if only is None else only):
-            row = said.get(host, _NOTHING)
+            seen = said.get(host, _NOTHING)
             held = {
                 "id": host,
                 "host": host_name(host, names),
                 "seconds_asked": cut.span.seconds,
-                "seconds_recorded": row["seconds"],
+                "seconds_recorded": seen.seconds,
                 "gaps": gaps.get(host, []),
-                "amounts": row["amounts"],
-                "unknown_rows": row["unknown_rows"],
-                "state": json.loads(row["state"]) if row["state"] else None,
+                "amounts": seen.amounts,
+                "unknown_rows": seen.unknown,
+                "state": json.loads(seen.state[1]) if seen.state[1] else None,
             }
-            amounts = [{"name": name, "value": amount} for name, amount in sorted(row["amounts"].items())]
+            amounts = [{"name": name, "value": amount} for name, amount in sorted(seen.amounts.items())]
             made.append({**held, "missing": missing(held, under_way), "amounts": amounts})
         return made
 

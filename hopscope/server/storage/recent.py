@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ class Piece:
     def of(self, second: int) -> Any:
         """The places of the rows of a second."""
         return np.flatnonzero(self.columns["ts"] == second)
+
+
+Mark = tuple[int, int]
+"""How often a table was forgotten, and how many pieces it had since then."""
 
 
 class Recent:
@@ -70,6 +75,14 @@ class Recent:
             finally:
                 table.put(begun, Piece(token, seconds, stored[0] if stored else None))
 
+    def mark(self, name: str) -> Mark:
+        """What came into a table until now."""
+        return self._tables[name].mark()
+
+    def since(self, name: str, mark: Mark) -> list[Piece] | None:
+        """What came into it since then; None: not all of that is here."""
+        return self._tables[name].since(mark)
+
     def second(self, name: str, second: int) -> list[Piece] | None:
         """What has all rows of a second; None: the engine is to be asked."""
         return self._tables[name].of(second)
@@ -84,7 +97,7 @@ class _Table:
         self._pieces: deque[Piece] = deque()
         self._tokens: set[str] = set()
         self._seconds: dict[int, list[Piece] | None] = {}
-        self._bytes = self._times = 0
+        self._bytes = self._times = self._gone = 0
         # The second from which on there was nothing before; None: this is not known yet.
         self._from: int | None = None
 
@@ -93,9 +106,21 @@ class _Table:
             self._pieces.clear()
             self._tokens.clear()
             self._seconds.clear()
-            self._bytes = 0
+            self._bytes = self._gone = 0
             self._times += 1
             self._from = None
+
+    def mark(self) -> Mark:
+        with self._guard:
+            return self._times, self._gone + len(self._pieces)
+
+    def since(self, mark: Mark) -> list[Piece] | None:
+        with self._guard:
+            times, number = mark
+            if times != self._times or number < self._gone:
+                return None
+            found = list(islice(self._pieces, number - self._gone, None))
+        return None if any(piece.data is None for piece in found) else found
 
     def begin(self, newest: Callable[[], int]) -> int:
         """How often it was forgotten before."""
@@ -135,6 +160,7 @@ class _Table:
     def _bound(self) -> None:
         while (self._bytes > _MOST_BYTES or len(self._pieces) > _MOST_PIECES) and len(self._pieces) > 1:
             gone = self._pieces.popleft()
+            self._gone += 1
             self._tokens.discard(gone.token)
             self._bytes -= len(gone.data or b"")
             self._seconds.update(dict.fromkeys(gone.seconds))
