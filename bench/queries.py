@@ -146,17 +146,23 @@ def coming_in(server: Server, told: Told) -> Iterator[list[int]]:
     parts = [batch for _, batch in blocks.batches(told(second + 1, EDGES))]
     rows = sum(len(block.line) for part in parts for block in part.blocks)
 
+    # Each agent by itself: one after the other they would wait for the same groups in turn.
+    agents = -(-ROWS // rows)
+    pool = ThreadPoolExecutor(agents * len(parts))
+
     def send() -> None:
         sequence, begin = 10, time.monotonic()
         while not end.wait(max(0.0, begin + len(sent) - time.monotonic())):
-            done = 0
-            while done < ROWS:
-                for part in parts:
-                    sequence += 1
-                    part.boot, part.host, part.sequence, part.second = 3, 3 + done // rows, sequence, int(time.time())
-                    server.send(part)
-                done += rows
-            sent.append(done)
+            sequence += len(parts)
+            second = int(time.time())
+            said = [
+                _said(part, 3 + agent, sequence + number, second)
+                for agent in range(agents)
+                for number, part in enumerate(parts)
+            ]
+            for _ in pool.map(server.send, said):
+                pass
+            sent.append(agents * rows)
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -165,6 +171,14 @@ def coming_in(server: Server, told: Told) -> Iterator[list[int]]:
     finally:
         end.set()
         thread.join()
+        pool.shutdown()
+
+
+def _said(part: wire.Batch, host: int, sequence: int, second: int) -> wire.Batch:
+    made = wire.Batch()
+    made.CopyFrom(part)
+    made.boot, made.host, made.sequence, made.second = host, host, sequence, second
+    return made
 
 
 def run() -> Iterator[str]:

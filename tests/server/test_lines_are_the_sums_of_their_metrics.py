@@ -19,8 +19,9 @@ from hopscope.server.analysis.line_figures import figures, of_rows
 from hopscope.server.analysis.lines import Line, whole_line
 from hopscope.server.analysis.tables import Told, inserts, together
 from hopscope.server.groups import store_group
-from hopscope.server.query.lines import Lines
+from hopscope.server.query.lines import Lines, watched
 from hopscope.server.query.reader import Reader
+from hopscope.server.query.timeline import by_line
 from hopscope.server.query.windows import Cut, Span
 from hopscope.server.storage.native import Column
 from hopscope.server.storage.schema import prepare
@@ -116,6 +117,7 @@ def test_the_table_says_what_the_metrics_say(store: Store) -> None:
     )
     ids: list[int] = []
     answers = []
+    calls = []
     for begun in (0, SECOND + 700, SECOND + 86_400):
         if begun:
             columns = (Column("rolled", "UInt8", [1]), Column("since", "DateTime", [begun]))
@@ -131,8 +133,12 @@ def test_the_table_says_what_the_metrics_say(store: Store) -> None:
         found.append({(at, number): said(line) for at, part in enumerate(parts) for number, line in part.items()})
         bad = {number: line.state().name for number, line in held.items()}
         found.append({"since": lines.since(bad, SECOND + 1920)})
+        went_on = store.query(f"{by_line(lines.rows(minutes, watched()), 60)} ORDER BY line, slot")
+        assert all(any(row[name] for row in went_on) for name in ("written", "taken", "refused"))
+        calls.append(went_on)
         answers.append(found)
     assert answers[0] == answers[2] and answers[1] == answers[2]
+    assert calls[0] == calls[1] == calls[2]
     names = {said["verdict"].name for key, said in answers[0][1].items() if isinstance(key, int)}
     assert "failing" in names
 

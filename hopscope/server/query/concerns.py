@@ -48,7 +48,7 @@ def concerns(
         Looks(reader, lines),
         Compare(reader, lines),
         Stored(reader.store, limit),
-        Timeline(reader),
+        Timeline(reader, lines),
         Mesh(reader),
         Me(),
     ]

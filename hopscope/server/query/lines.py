@@ -39,6 +39,11 @@ _METRICS = ", ".join(map(str, METRICS))
 _NAMED = "line IN {ids:Array(UInt64)}"
 
 
+def watched(ends: str = "1") -> str:
+    """SQL: that a line is not of hopscope itself, and what else is to hold of its edge."""
+    return f"line IN (SELECT id FROM edge WHERE own = 0 AND ({ends}))"
+
+
 class Lines:
     """Reads lines. Each method raises StoreError."""
 
@@ -53,7 +58,7 @@ class Lines:
             named = sorted(ids)
             return lines(self.sums(cut, named).rows(named))
         rows = self._reader.store.query(
-            f"SELECT line, side, {_SUMS} FROM {self._rows(cut, 'line IN (SELECT id FROM edge WHERE own = 0)')} AS w"
+            f"SELECT line, side, {_SUMS} FROM {self.rows(cut, watched())} AS w"
             f" GROUP BY line, side LIMIT {3 * MOST_LINES}"
         )
         return lines(rows)
@@ -63,7 +68,7 @@ class Lines:
         if (kept := self._kept(cut, len(ids))) is not None:
             return kept.summed(cut, ids, self._seconds_from())
         columns = self._reader.store.columns(
-            f"SELECT line, side, {_CODED_SUMS} FROM {self._rows(cut, _NAMED)} AS w GROUP BY line, side", ids=list(ids)
+            f"SELECT line, side, {_CODED_SUMS} FROM {self.rows(cut, _NAMED)} AS w GROUP BY line, side", ids=list(ids)
         )
         return read(columns, np.array(ids, "<u8"))
 
@@ -80,7 +85,7 @@ class Lines:
         """The same in `count` parts of the window, each of `size` seconds."""
         found: list[list[Row]] = [[] for _ in range(count)]
         for row in self._reader.store.query(
-            f"SELECT {part_of(cut, size)}, line, side, {_SUMS} FROM {self._rows(cut, _NAMED)} AS w"
+            f"SELECT {part_of(cut, size)}, line, side, {_SUMS} FROM {self.rows(cut, _NAMED)} AS w"
             " GROUP BY part, line, side",
             ids=list(ids),
         ):
@@ -140,7 +145,7 @@ class Lines:
             return sums.states(cut, ids, self._seconds_from())
         by_minute: dict[int, list[Row]] = defaultdict(list)
         for row in self._reader.store.query(
-            f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_STATE} FROM {self._rows(cut, _NAMED)} AS w"
+            f"SELECT toUnixTimestamp(ts) AS minute, line, side, {_STATE} FROM {self.rows(cut, _NAMED)} AS w"
             " GROUP BY minute, line, side",
             ids=list(some),
         ):
@@ -152,7 +157,7 @@ class Lines:
 
         return {minute: partial(states, rows) for minute, rows in by_minute.items()}
 
-    def _rows(self, cut: Cut, which: str) -> str:
+    def rows(self, cut: Cut, which: str) -> str:
         """SQL: the rows of lines in a window that meet a condition. Those that there are none of, because they are kept
         for a task or older than the table, as the metrics' rows say."""
         begun = self._reader.lines_begun()

@@ -25,7 +25,6 @@ MERGED = (
     "sum(count) AS count, sum(bytes) AS bytes, sum(total) AS total, min(least) AS least, max(most) AS most, "
     "max(last) AS last, sumMap(histogram) AS histogram"
 )
-WITHIN = "ts >= toDateTime({start:UInt32}) AND ts < toDateTime({end:UInt32})"
 MOMENTS = "toUnixTimestamp(last) AS last_second, toUnixTimestamp(started) AS started_second"
 """Moments of a process, Unix seconds."""
 Row = Mapping[str, Any]

@@ -6,47 +6,36 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from hopscope.metrics import ABSENT, BY_NAME
 from hopscope.server.access.identity import Caller
 from hopscope.server.query.alive import Alive
+from hopscope.server.query.lines import Lines, watched
 from hopscope.server.query.projection import Fields
-from hopscope.server.query.reader import WITHIN, Reader, fullest, hosts_of, window_of
-from hopscope.server.query.windows import Cut, Span, asked, kept, text
-from hopscope.server.storage.tables.kept import RESOLUTIONS, Resolution
+from hopscope.server.query.reader import Reader, fullest, hosts_of, window_of
+from hopscope.server.query.windows import Cut, asked, kept, text
+from hopscope.server.storage.tables.kept import RESOLUTIONS
 
 MOST, MOST_PROCESSES = 1000, 5000
 CALLS = "if(written > 0, written, taken)"
 """SQL: the calls of a row of `by_line`."""
-_ALL = _WRITE, _READ, _FAILED, _RESET = tuple(BY_NAME[name].number for name in ("write", "read", "failed", "reset"))
 _CLIENT, _SERVER = 1, 2
-_CALLS = (
-    f"sumIf(count, metric = {_WRITE} AND side = {_CLIENT} AND label = '') AS written,"
-    f" sumIf(count, metric = {_READ} AND side = {_SERVER} AND label = '') AS taken"
-)
-# Both ends see the same reset.
-_FAILURES = (
-    f"sumIf(count, metric = {_FAILED} AND label != '{ABSENT}') AS refused,"
-    f" greatest(sumIf(count, metric = {_RESET} AND side = {_CLIENT} AND label = ''),"
-    f" sumIf(count, metric = {_RESET} AND side = {_SERVER} AND label = '')) AS resets"
-)
 
 
-def by_line(resolution: Resolution, failures: bool = False, which: str = "") -> str:
-    """SQL: what lines, none of hopscope's own, did in each `step` from `start` to `end`, counted at the client, else at
-    the server; `which`: a further condition on the edges."""
-    sums, metrics = (f"{_CALLS}, {_FAILURES}", _ALL) if failures else (_CALLS, _ALL[:2])
+def by_line(rows: str, step: int) -> str:
+    """SQL: what lines did in each `step` seconds, of their rows (Lines.rows): calls, counted at the client, else at the
+    server, and failures; both ends see the same reset."""
     return (
-        f"SELECT line, intDiv(toUnixTimestamp(ts), {{step:UInt32}}) AS slot, {sums} FROM metric_{resolution.step}"
-        f" WHERE {WITHIN} AND metric IN ({', '.join(map(str, metrics))})"
-        f" AND line IN (SELECT id FROM edge WHERE own = 0{which}) GROUP BY line, slot"
+        f"SELECT line, intDiv(toUnixTimestamp(ts), {step}) AS slot, sumIf(write_count, side = {_CLIENT}) AS written,"
+        f" sumIf(read_count, side = {_SERVER}) AS taken, sum(arraySum(mapValues(failed))) AS refused,"
+        f" greatest(sumIf(reset[''], side = {_CLIENT}), sumIf(reset[''], side = {_SERVER})) AS resets"
+        f" FROM {rows} GROUP BY line, slot"
     )
 
 
 class Timeline:
     """Query.timeline."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, lines: Lines) -> None:
+        self._reader, self._lines = reader, lines
         self._alive = Alive(reader)
         self.fields: Fields = {
             "Query": {"timeline": self.timeline},
@@ -68,9 +57,9 @@ class Timeline:
         step = -(-whole // resolution.seconds) * resolution.seconds
         span = span.widened(step)
         own = None if instance is None else self._reader.processes_of(self._alive.meant(instance))
-        went_on = self._went_on(span, step, resolution, None if own is None else list(own)[:MOST_PROCESSES])
         slots = range(span.start // step, span.end // step)
         cut = Cut.one(resolution, span)
+        went_on = self._went_on(cut, step, None if own is None else list(own)[:MOST_PROCESSES])
         recorded = fullest(self._reader.recorded(cut, step), len(slots))
         return {
             "window": window_of(span),
@@ -88,18 +77,13 @@ class Timeline:
             "_hosts": None if own is None else hosts_of(own.values(), span),
         }
 
-    def _went_on(
-        self, span: Span, step: int, resolution: Resolution, processes: list[int] | None
-    ) -> dict[int, tuple[int, int]]:
+    def _went_on(self, cut: Cut, step: int, processes: list[int] | None) -> dict[int, tuple[int, int]]:
         """Calls and failures by step."""
-        own = (
-            ""
-            if processes is None
-            else " AND (client_process IN {p:Array(UInt64)} OR server_process IN {p:Array(UInt64)})"
-        )
-        rows = self._reader.store.query(
+        among = "client_process IN {p:Array(UInt64)} OR server_process IN {p:Array(UInt64)}"
+        which = watched() if processes is None else watched(among)
+        found = self._reader.store.query(
             f"SELECT slot, sum({CALLS}) AS calls, sum(refused + resets) AS failed"
-            f" FROM ({by_line(resolution, failures=True, which=own)}) GROUP BY slot",
-            start=span.start, end=span.end, step=step, p=processes or [],
-        )  # fmt: skip
-        return {row["slot"]: (row["calls"], row["failed"]) for row in rows}
+            f" FROM ({by_line(self._lines.rows(cut, which), step)}) GROUP BY slot",
+            p=processes or [],
+        )
+        return {row["slot"]: (row["calls"], row["failed"]) for row in found}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from hopscope.server.analysis.entities import Name
-from hopscope.server.query.lines import MOST_LINES, Lines
+from hopscope.server.query.lines import MOST_LINES, Lines, watched
 from hopscope.server.query.reader import Reader, fullest
 from hopscope.server.query.timeline import CALLS, by_line
 from hopscope.server.query.windows import Cut, Span
@@ -58,12 +58,12 @@ class Trends:
 
     def _calls(self, span: Span) -> dict[int, Mapping[int, int]]:
         """By line and minute."""
-        rows = self._reader.store.query(
+        rows = self._lines.rows(Cut.one(_MINUTE, span), watched())
+        found = self._reader.store.query(
             f"SELECT line, groupArray(slot) AS slots, groupArray({CALLS}) AS calls"
-            f" FROM ({by_line(_MINUTE)}) GROUP BY line LIMIT {MOST_LINES}",
-            start=span.start, end=span.end, step=_MINUTE.seconds,
-        )  # fmt: skip
-        return {row["line"]: dict(zip(row["slots"], row["calls"], strict=True)) for row in rows}
+            f" FROM ({by_line(rows, _MINUTE.seconds)}) GROUP BY line LIMIT {MOST_LINES}"
+        )
+        return {row["line"]: dict(zip(row["slots"], row["calls"], strict=True)) for row in found}
 
 
 def _rates(calls: Counter[int], first: int, seconds: Sequence[float]) -> Trend:
