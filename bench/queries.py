@@ -205,7 +205,7 @@ def case(name: str, told: Told) -> Iterator[str]:
                     ),
                     ("one edge, all metrics, 10 minutes in seconds", SERIES, {"of": edge, "window": {"last": 600}}, 50),
                     ("health of all services in the last minute", HEALTH, {}, 10),
-                    ("1000 edges with all metrics of both sides, a minute", WHOLE, {"window": {"last": 60}}, 10),
+                    ("1000 edges with all metrics of both sides, a minute", WHOLE, {"window": {"last": 60}}, 5),
                 ):
                     try:
                         rows.append([what, *_asked(server, query, asked, rounds)])

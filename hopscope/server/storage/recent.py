@@ -20,8 +20,8 @@ from hopscope.server.storage.blocks import columns
 
 TABLES = ("line", "seen")
 """Of which it is kept, without their step: those that each topology asks for."""
-_MOST_BYTES = 24_000_000
-"""Of each table: twenty seconds of 100 k rows/s."""
+_MOST_BYTES = 16_000_000
+"""Of each table: ten seconds of 100 k rows a second."""
 _MOST_PIECES, _MOST_SECONDS = 2000, 20_000
 
 
