@@ -18,7 +18,8 @@ PAIRS, FLOOR_RUNS = 1000, 300
 """Sends and receives of the measurement; runs of the empty program."""
 
 _ENABLE = {
-    "L1": "a kernel with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF that lets root load fentry programs",
+    "L1": "a kernel with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF, on arm64 also with"
+    " CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS (6.4), that lets root load fentry programs",
     "L2": "a kernel with the tracepoints sock_send_length, sock_recv_length and tcp_sendmsg_locked",
     "L3": "a kernel with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS",
     "L4": "a kernel with CONFIG_HAVE_SYSCALL_TRACEPOINTS",

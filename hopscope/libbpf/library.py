@@ -112,10 +112,13 @@ def take_log() -> str:
 
 WITHOUT_ROOT = "not permitted: run as root"
 """What an error ends with whose cause is that the caller is not root."""
+_ENOTSUPP = 524
+"""include/linux/errno.h: of the kernel alone, but bpf(2) returns it."""
 _CAUSES = {
     errno.EPERM: WITHOUT_ROOT,
     errno.ENOENT: "the kernel has no such hook",
     errno.EOPNOTSUPP: "the kernel does not support this hook",
+    _ENOTSUPP: "the kernel does not support this hook",
     errno.EINVAL: "the kernel does not accept it",
     errno.EACCES: "the verifier refuses it",
     errno.ENOMEM: "out of memory",
