@@ -235,12 +235,11 @@ class Kernel:
         return len(self._timers) == len(self.choice.rung.timers)
 
     def look(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-        """Has the kernel write the truths of these slots; returns for which of them they hold now."""
-        if self._looks is not None:
-            self._looks.look(indices)
+        """Has the kernel write the truths of these slots; returns which have a new reading."""
+        assert self._looks is not None
+        refreshed = self._looks.look(indices)
         self._learn_hertz()
-        truths = self.slots.cold["truths"]
-        return np.asarray(truths["generation"][indices] == self.slots.live["generation"][indices], np.bool_)
+        return refreshed
 
     def _learn_hertz(self) -> None:
         now = self._object.bss["jiffies_now"], self._object.bss["jiffies_at"]

@@ -42,17 +42,20 @@ class Looks:
         self._memory = wanted.mmap()
         self._wanted = np.frombuffer(self._memory, np.dtype([("index", "u4"), ("padding", "u4")]), self._count)["index"]
 
-    def look(self, indices: Indices, program: Program | None = None) -> None:
-        """Refreshes `truths` of these slots, or has another program run over them.
+    def look(self, indices: Indices, program: Program | None = None) -> npt.NDArray[np.bool_]:
+        """Refreshes `truths` of these slots, or has another program run over them; returns which have a new reading.
 
-        A slot's reading counts when `truths.at` is set and `truths.generation` is the slot's; an idle connection keeps
-        its last one. `sent` may be one too small while a FIN is being queued. Raises LibbpfError.
+        A reading is of the connection whose generation is `truths.generation`; an idle connection keeps its last one.
+        `sent` may be one too small while a FIN is being queued. Raises LibbpfError.
         """
+        refreshed = np.zeros(len(indices), np.bool_)
         for start in range(0, len(indices), self._count):
             part = indices[start : start + self._count]
             self._wanted[: len(part)] = part
             for first in range(0, len(part), _A_RUN):
                 (program or self._program).run(first, min(_A_RUN, len(part) - first))
+            refreshed[start : start + len(part)] = self._wanted[: len(part)] == part
+        return refreshed
 
     def close(self) -> None:
         """Lets go of the shared memory; twice is harmless."""

@@ -11,15 +11,7 @@ import numpy.typing as npt
 
 from hopscope.agent.books import Books
 from hopscope.agent.closings import book_end, book_numbers, book_opening
-from hopscope.agent.connections import (
-    CLIENT,
-    ESTABLISHED,
-    LISTENER,
-    SERVER,
-    Connection,
-    Connections,
-    Owner,
-)
+from hopscope.agent.connections import CLIENT, ESTABLISHED, LISTENER, SERVER, Connection, Connections, Owner
 from hopscope.agent.drained import Records, closing_records, hear, sort
 from hopscope.agent.ended import Ended
 from hopscope.agent.halves import Times, connections_of, times_of
@@ -75,6 +67,8 @@ class Recorder:
         self._is_shared = np.zeros(kernel.count, np.bool_)
         self._shared = SharedSockets(self.connections, self.truths, self._is_held)
         self._turn = 0
+        # Read, maybe when it was not known whose they are.
+        self._unbooked = np.zeros(kernel.count, np.bool_)
         self._later: Records = []
         self._pending: dict[int, Connection] = {}
         self._unsettled: dict[int, Connection] = {}
@@ -353,13 +347,15 @@ class Recorder:
         busy[changed] = True
         busy[list(self.connections.listeners)] = True
         chosen, self._turn = due(np.flatnonzero(self._generation[: self.kernel.limits.slots] != 0), busy, self._turn)
-        chosen = chosen[self.kernel.look(chosen)]
-        read = chosen[(self.side[chosen] >= 0) & ~self._is_shared[chosen]]
-        read = read[slots.cold["truths"]["at"][read] != self.truths.seen["at"][read]]
+        refreshed = self.kernel.look(chosen)
+        self.truths.moving[chosen] &= refreshed | self._is_shared[chosen]
+        self._unbooked[chosen] |= refreshed
+        read = chosen[self._unbooked[chosen] & (self.side[chosen] >= 0) & ~self._is_shared[chosen]]
         now, flags = slots.cold["truths"][read], slots.cold["flags"][read]
         # A slot that another connection took meanwhile is left to the closing record.
         same = now["generation"] == self._generation[read]
         read, now, flags = read[same], now[same], flags[same]
+        self._unbooked[read] = False
         self.truths.book(self.books, read, self.side[read], now, flags)
         for shared in self._shared:
             first = shared.members[0]

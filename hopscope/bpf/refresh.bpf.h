@@ -6,7 +6,8 @@
 
 __u64 jiffies_now, jiffies_at; /* jiffies and ktime of one moment: user space learns HZ from two of them */
 
-/* The socket may be freed while it is read: what was read counts only if the slot still holds it afterwards, and says
+/* Whether there is a new reading; of an idle connection the last one holds, and it is asked for no more than that.
+ * The socket may be freed while it is read: what was read counts only if the slot still holds it afterwards, and says
  * which generation it is of, in case the slot changes hands after that.
  */
 __noinline int look_at(__u32 index)
@@ -14,27 +15,30 @@ __noinline int look_at(__u32 index)
 	struct connection *c = connection_at(index);
 	struct slot *s = slot_at(index);
 	struct truths found = {};
+	__u32 generation;
 	bool layered;
 	__u64 sk;
 
 	if (!s || !c)
 		return 0;
 	sk = *(volatile __u64 *)&s->sk;
-	found.generation = *(volatile __u32 *)&s->generation;
+	generation = *(volatile __u32 *)&s->generation;
 	if (sk <= SK_RESERVED || c->state == TCP_CLOSE)
 		return 0;
-	if (c->truths.generation == found.generation)
+	if (c->truths.generation == generation) {
+		if (c->role != ROLE_LISTENER && c->truths.at && is_idle(&c->truths, sk))
+			return 0;
 		found = c->truths;
-	if (BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+	}
+	found.generation = generation;
+	if (is_layered(sk))
 		c->flags |= CONNECTION_LAYERED;
 	if (c->role == ROLE_LISTENER)
 		read_listener(&found, sk);
-	else if (found.at && is_idle(&found, sk))
-		return 0;
 	else
 		read_truths(&found, sk, ours_of(c));
 	layered = is_layered(sk);
-	if (*(volatile __u64 *)&s->sk != sk || *(volatile __u32 *)&s->generation != found.generation)
+	if (*(volatile __u64 *)&s->sk != sk || *(volatile __u32 *)&s->generation != generation)
 		return 0;
 	if (c->state == TCP_CLOSE)
 		return 0;
@@ -42,10 +46,12 @@ __noinline int look_at(__u32 index)
 	if (layered && !(c->flags & CONNECTION_LAYERED))
 		c->flags |= CONNECTION_LAYERED;
 	c->truths = found;
-	return 0;
+	return 1;
 }
 
-/* Run by user space, never attached. A stalled connection makes no call and is the one to diagnose. */
+/* Run by user space, never attached. A stalled connection makes no call and is the one to diagnose. Those without a
+ * new reading are crossed out, so that user space need not go through their memory again.
+ */
 SEC("?raw_tp")
 int look(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -59,8 +65,8 @@ int look(struct bpf_raw_tracepoint_args *ctx)
 		if (i >= count)
 			break;
 		index = bpf_map_lookup_elem(&wanted, &place);
-		if (index)
-			look_at(*index);
+		if (index && !look_at(*index))
+			*index = NO_SLOT;
 	}
 	return 0;
 }

@@ -63,6 +63,18 @@ def test_a_listener_with_a_queue(kernel: Kernel) -> None:
         assert (int(truths["accept_queue"]), int(truths["accept_queue_limit"])) == (1, 5)
 
 
+def test_only_new_readings_are_told(kernel: Kernel) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server, _ = listener.accept()
+        with server:
+            ends = np.array([slot_of(kernel, client), slot_of(kernel, server)])
+            assert kernel.look(ends).tolist() == [True, True]
+            assert kernel.look(ends).tolist() == [False, False]
+            client.sendall(b"x" * SIZE)
+            assert kernel.look(ends).tolist() == [True, True]
+            assert kernel.look(ends).tolist()[1], "what nobody takes is looked at again"
+
+
 def test_a_slot_that_was_freed_keeps_no_reading(kernel: Kernel) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
