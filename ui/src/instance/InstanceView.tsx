@@ -19,6 +19,7 @@ import { Processes } from "../process/Processes";
 import { reportFile } from "../report/file";
 import { topologyFiles } from "../topology/export/files";
 import { LineTable } from "../topology/table/LineTable";
+import { warmWorker } from "../topology/view/beside";
 import { Banners, type Travel } from "../topology/view/States";
 import { Topology } from "../topology/view/Topology";
 import { axisOf, lastTraffic, openProcess, setWindow, starting, timeline, variables, windowOf } from "./asked";
@@ -187,7 +188,12 @@ function Answered({ answer, polled, tab }: Shown) {
     const found = node === undefined ? null : nodeAt(topology, node);
     if (found !== null) set({ node: null, process: found }, true);
   }, [node, topology]);
-  useEffect(polled.now, [query.value.w, query.value.line, openProcess(), tab]);
+  const asked = useRef(false);
+  useEffect(() => {
+    // What is on screen first has just been answered; who listens is asked for where nothing flows.
+    if (asked.current || topology.edges.length === 0) polled.now();
+    asked.current = true;
+  }, [query.value.w, query.value.line, openProcess(), tab]);
   return (
     <>
       <div class="place">
@@ -220,6 +226,7 @@ function Answered({ answer, polled, tab }: Shown) {
 export function InstanceView({ instance, tab }: { instance: string; tab: Tab }) {
   useRows();
   useKeys(tab);
+  useEffect(warmWorker, []);
   const task = useRef<TaskRow | null>(null);
   const idle = useRef(false);
   const polled = usePoll(Question, instance, () => variables(instance, task.current, idle.current), {
