@@ -23,11 +23,13 @@ def test_calls_by_minute(server: Server) -> None:
             batch = here.batch(second)
             for shop, times in zip(shops, (1, 2), strict=True) if each else ():
                 both = edge(batch, (buyer, "10.0.0.1"), (shop, f"10.0.0.{times + 1}:80"))
-                # What the server reads of a line are the same calls.
-                for side in (CLIENT, SERVER):
-                    traffic(batch, both, side, calls=each * times)
+                # Of a line whose client is seen nothing else counts.
+                calls_of = each * times
+                traffic(batch, both, CLIENT, calls_of, reads=3 * calls_of)
+                traffic(batch, both, SERVER, calls_of, writes=5 * calls_of, reads=7 * calls_of)
             if each:
-                traffic(batch, edge(batch, (0, "10.9.9.9"), (shops[0], "10.0.0.2:80")), SERVER, calls=FROM_AFAR)
+                afar = edge(batch, (0, "10.9.9.9"), (shops[0], "10.0.0.2:80"))
+                traffic(batch, afar, SERVER, FROM_AFAR, writes=5 * FROM_AFAR)
             server.send(batch.SerializeToString())
     asked, answer = None, {}
     while asked != now() // 60:

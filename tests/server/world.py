@@ -90,10 +90,12 @@ def row(
     )  # fmt: skip
 
 
-def traffic(batch: wire.Batch, of: int, side: int, calls: int = 50, size: int = 100) -> None:
-    """A second of healthy calls."""
-    row(batch, "write", of, side, count=calls, moved=calls * size)
-    row(batch, "read", of, side, count=calls, moved=calls * size * 2)
+def traffic(
+    batch: wire.Batch, of: int, side: int, calls: int = 50, size: int = 100, *, writes: int = 0, reads: int = 0
+) -> None:
+    """A second of healthy calls. `writes`, `reads`: how many it took, if not one each."""
+    row(batch, "write", of, side, count=writes or calls, moved=calls * size)
+    row(batch, "read", of, side, count=reads or calls, moved=calls * size * 2)
     row(batch, "write_rtt", of, side, label="time_ns", count=calls, total=calls * 50_000, histogram={70: calls})
     row(batch, "segments_out", of, side, count=1, total=calls)
 
